@@ -1,0 +1,1 @@
+"""Programs for developers: the demonstration and code generators."""
