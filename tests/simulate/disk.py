@@ -212,7 +212,7 @@ class ForgetfulDisk:
         return found
 
     def content(self, name: str) -> bytearray:
-        """The bytes of a file, to look at or to damage (as if durable)."""
+        """The bytes of a file as the next reader sees them, to look at or to damage. A crash forgets the damage."""
         return self._folder[name].content
 
     def put(self, name: str, content: bytes) -> None:
