@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 
 import pytest
 from crc32c import crc32c
@@ -209,3 +210,21 @@ def crashed_while_publishing(
     except Crashed:
         disk.stop_after = None
     return pieces(loaded(disk.crash(random.Random(seed)))[1])
+
+
+def test_a_start_makes_the_newest_checkpoint_durable_before_it_removes_older_ones() -> None:
+    """The process was killed between the rename and the sync of the folder, the power goes during the next start."""
+    for operation in range(20):
+        for seed in range(8):
+            disk = ForgetfulDisk()
+            store, _ = loaded(disk)
+            publish(store, {b"a": b"1"})
+            disk.fail_sync_after = 3
+            with pytest.raises(OSError):
+                publish(store, {b"a": b"2"})
+            disk = disk.kill()
+            disk.stop_after = operation
+            with suppress(Crashed):
+                loaded(disk)
+            disk.stop_after = None
+            assert pieces(loaded(disk.crash(random.Random(seed)))[1]) in ({b"a": b"1"}, {b"a": b"2"})

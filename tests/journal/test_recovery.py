@@ -204,3 +204,16 @@ def test_a_journal_that_was_not_replayed_takes_no_batch() -> None:
     journal = Journal.open(disk, new_identity=IDENTITY, resume=None, segment_bytes=SEGMENT_BYTES)
     with pytest.raises(AssertionError):
         journal.close_batch([b"a"], 1, 1)
+
+
+def test_a_start_after_a_kill_enters_the_last_segment_in_the_folder_durably() -> None:
+    """The batch was synced, the folder was not yet: the file is seen, and its name may still be forgotten."""
+    disk, _ = written(3)
+    journal = opened(disk)
+    disk.fail_sync_after = 1
+    with pytest.raises(OSError):
+        append(journal, numbered_payload(4, 9_000))
+    disk = disk.kill()
+    assert list(replayed(disk)[1]) == [1, 2, 3, 4]
+    for seed in range(20):
+        assert list(replayed(disk.crash(random.Random(seed)))[1]) == [1, 2, 3, 4]

@@ -28,7 +28,7 @@ import contextlib
 from .batch import batch_bytes
 from .disk import Disk
 from .errors import JournalVersion, SegmentGone
-from .mark import Mark
+from .mark import Mark, first_mark
 from .segment import (
     WINDOW_BYTES,
     SegmentReader,
@@ -47,9 +47,11 @@ _ZEROS = bytes(WINDOW_BYTES)
 
 def check_mark(disk: Disk, mark: Mark) -> None:
     """Raise JournalCorrupt unless the journal still holds the batch on which the checkpoint rests."""
-    if mark.number == 0:
-        return
     place = mark.batch_position
+    if mark.number == 0:
+        if mark != first_mark(mark.identity):
+            raise corrupt_at(mark.position, 1, "the checkpoint's mark is before the first batch, and not at the start")
+        return
     try:
         reader = SegmentReader(disk, segment_of(place))
     except SegmentGone:
