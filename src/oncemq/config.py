@@ -1,0 +1,102 @@
+"""What a server is told: on the command line, in the environment (ONCEMQ_…), or in a TOML file, in this order of
+weight.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from oncemq.net.addresses import is_loopback
+
+DEFAULT_SQS_PORT = 9324
+OFF = "off"
+
+
+class ConfigurationError(Exception):
+    """A setting that cannot be; the message names it."""
+
+
+class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A key that may sign requests."""
+
+    id: str
+    secret: str
+    account: str = "000000000000"
+
+
+class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """The settings of `oncemq serve`, under the names that the command line gives them."""
+
+    data: str = "oncemq-data"
+    host: str = "127.0.0.1"
+    sqs_port: int | str = DEFAULT_SQS_PORT
+    amqp_port: int | str = OFF
+    sqs_auth: str = "verify"
+    keys: tuple[Key, ...] = ()
+    region: str = "us-east-1"
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    disk_reserve_bytes: int = 512 * 1024 * 1024
+    """Sends are refused while less than this is free."""
+    checkpoint_bytes: int = 64 * 1024 * 1024
+    """A checkpoint begins when that much was journalled since the last one: it bounds the time of a restart."""
+    queue_name_reuse_seconds: int = 0
+    """How long the name of a deleted queue stays taken (60 on Amazon SQS)."""
+    drain_seconds: int = 10
+    log_level: str = "info"
+
+
+def port_number(name: str, port: int | str) -> int | None:
+    """The port to listen on, 0 for any free one, None for a door that is off."""
+    if port == OFF:
+        return None
+    try:
+        number = int(port)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 65_535:
+        raise ConfigurationError(f"{name} must be a port, 0 for any free one, or off, not {port!r}")
+    return number
+
+
+def load(path: str | None, given: dict[str, Any]) -> Configuration:
+    """A configuration from a TOML file (or none) and the settings that were given otherwise, which win."""
+    try:
+        settings = tomllib.loads(Path(path).read_text()) if path else {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    settings.update({name.replace("_", "-"): value for name, value in given.items() if value is not None})
+    try:
+        configuration = msgspec.convert(settings, Configuration)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(str(error)) from error
+    _check(configuration)
+    return configuration
+
+
+def _check(configuration: Configuration) -> None:
+    port_number("sqs-port", configuration.sqs_port)
+    if port_number("amqp-port", configuration.amqp_port) is not None:
+        raise ConfigurationError("amqp-port: this version has no AMQP door yet; the only value is off")
+    if configuration.sqs_auth not in ("verify", "open"):
+        raise ConfigurationError(f"sqs-auth must be verify or open, not {configuration.sqs_auth!r}")
+    if configuration.log_level not in ("debug", "info", "warning", "error", "critical"):
+        raise ConfigurationError(f"log-level: {configuration.log_level!r} is none")
+    if (configuration.tls_certificate is None) != (configuration.tls_key is None):
+        raise ConfigurationError("tls-certificate and tls-key go together")
+    for key in configuration.keys:
+        if len(key.account) != 12 or not key.account.isdecimal():
+            raise ConfigurationError(f"keys: the account of {key.id} must have 12 digits, not {key.account!r}")
+        if not key.id or not key.secret:
+            raise ConfigurationError("keys: id and secret must not be empty")
+    if not is_loopback(configuration.host):
+        if configuration.sqs_auth == "open":
+            raise ConfigurationError(
+                f"sqs-auth open takes any caller: it listens on loopback only, not on {configuration.host}"
+            )
+        if not configuration.keys:
+            raise ConfigurationError(
+                f"listening on {configuration.host} with the default key test/test would let anybody in: configure keys"
+            )

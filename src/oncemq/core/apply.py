@@ -1,0 +1,251 @@
+"""What each record does to the state: the one way in which anything changes, live and in recovery alike.
+
+Nothing here reads a clock, a setting or a name. Places say where the journal keeps the contents of a Published
+record.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from oncemq.core import records, timers
+from oncemq.core.host import Host, Partition
+from oncemq.core.limits import DELETED_NAMES_MS, MOVE_TASKS_KEPT_PER_QUEUE
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, MoveTask
+from oncemq.core.queue import Queue
+from oncemq.core.settings import Settings, changed
+
+
+class Places(msgspec.Struct):
+    """Where the journal keeps the contents of a record: one position and one length each."""
+
+    positions: Sequence[int]
+    lengths: Sequence[int]
+
+
+NOWHERE = Places((), ())
+
+
+def apply(state: Partition, record: records.Record, now_ms: int, places: Places) -> None:
+    """Change the state as the record says; now_ms is that of the record's batch."""
+    APPLY[type(record)](state, record, now_ms, places)
+
+
+def _queue(state: Partition, host: int, queue: int) -> tuple[Host, Queue]:
+    found = state.hosts_by_number[host]
+    return found, found.queues_by_number[queue]
+
+
+def _identity_set(state: Partition, record: records.IdentitySet, now_ms: int, places: Places) -> None:
+    state.pieces.touch(state.system)
+    state.system.identity_key = record.identity_key
+
+
+def _host_created(state: Partition, record: records.HostCreated, now_ms: int, places: Places) -> None:
+    state.pieces.touch(state.system)
+    host = Host(record.host, record.name, state.pieces)
+    state.pieces.created(host)
+    state.hosts[record.name] = state.hosts_by_number[record.host] = host
+    state.system.next_host = record.host + 1
+
+
+def _queue_created(state: Partition, record: records.QueueCreated, now_ms: int, places: Places) -> None:
+    host = state.hosts_by_number[record.host]
+    host.touch()
+    settings = changed(Settings(), record.settings)
+    queue = Queue(host.number, record.queue, record.name, settings, record.tags, now_ms, state.pieces)
+    state.pieces.created(queue)
+    host.queues[record.name] = host.queues_by_number[record.queue] = queue
+    host.next_queue = record.queue + 1
+
+
+def _queue_changed(state: Partition, record: records.QueueChanged, now_ms: int, places: Places) -> None:
+    _, queue = _queue(state, record.host, record.queue)
+    queue.touch()
+    queue.settings = changed(queue.settings, record.changes)
+    queue.changed_ms = now_ms
+    queue.retention_due_ms = 0
+    watch_retention(state, queue, now_ms)
+
+
+def _queue_tagged(state: Partition, record: records.QueueTagged, now_ms: int, places: Places) -> None:
+    _, queue = _queue(state, record.host, record.queue)
+    queue.touch()
+    queue.tags = record.tags
+
+
+def _queue_purged(state: Partition, record: records.QueuePurged, now_ms: int, places: Places) -> None:
+    host, queue = _queue(state, record.host, record.queue)
+    host.messages.unreference(queue.clear())
+    queue.deduplication.clear()
+    queue.purged_ms = now_ms
+
+
+def _queue_deleted(state: Partition, record: records.QueueDeleted, now_ms: int, places: Places) -> None:
+    host, queue = _queue(state, record.host, record.queue)
+    host.touch()
+    host.messages.unreference(queue.clear())
+    queue.deduplication.clear()
+    state.pieces.dropped(queue)
+    del host.queues[queue.name], host.queues_by_number[queue.number]
+    host.deleted_ms = {name: at for name, at in host.deleted_ms.items() if at + DELETED_NAMES_MS > now_ms}
+    host.deleted_ms[queue.name] = now_ms
+
+
+def _published(state: Partition, record: records.Published, now_ms: int, places: Places) -> None:
+    host = state.hosts_by_number[record.host]
+    count = len(places.positions)
+    first_message = host.messages.add(places.positions, places.lengths, len(record.queues))
+    assert first_message == record.first_message, "message numbers are given in order"
+    for number, first_entry in record.queues:
+        queue = host.queues_by_number[number]
+        entry = queue.add(first_message, count, now_ms, record.due_ms, record.group)
+        assert entry == first_entry, "entry numbers are given in order"
+        if record.due_ms:
+            items = range(entry, entry + count)
+            state.timers.add_all(record.due_ms, host.number, number, timers.ENTRY, items)
+        if not queue.retention_due_ms:
+            watch_retention(state, queue, now_ms)
+        if record.deduplication is not None:
+            key = int.from_bytes(record.deduplication, "little")
+            queue.deduplication.remember(key, first_message, now_ms, record.deduplication_window_ms)
+
+
+def _delivered(state: Partition, record: records.Delivered, now_ms: int, places: Places) -> None:
+    host, queue = _queue(state, record.host, record.queue)
+    host.touch()
+    queue.lease(record.entries, record.first_token, now_ms, record.due_ms)
+    host.next_token = record.first_token + len(record.entries)
+    if record.due_ms:
+        state.timers.add_all(record.due_ms, host.number, queue.number, timers.ENTRY, record.entries)
+    if record.attempt is not None:
+        key = int.from_bytes(record.attempt, "little")
+        queue.attempts.remember(key, record.entries, record.first_token, now_ms)
+
+
+def _released(state: Partition, record: records.Released, now_ms: int, places: Places) -> None:
+    host, queue = _queue(state, record.host, record.queue)
+    queue.release(record.entries, record.due_ms, record.delivered, record.failed)
+    if record.due_ms:
+        state.timers.add_all(record.due_ms, host.number, queue.number, timers.ENTRY, record.entries)
+
+
+def _lease_extended(state: Partition, record: records.LeaseExtended, now_ms: int, places: Places) -> None:
+    host, queue = _queue(state, record.host, record.queue)
+    for entry in record.entries:
+        queue.extend_lease(entry, record.due_ms)
+    state.timers.add_all(record.due_ms, host.number, queue.number, timers.ENTRY, record.entries)
+    if record.changed:
+        queue.attempts.void(record.entries)
+
+
+def _removed(state: Partition, record: records.Removed, now_ms: int, places: Places) -> None:
+    host, queue = _queue(state, record.host, record.queue)
+    host.messages.unreference(queue.remove(record.entries))
+    queue.attempts.void(record.entries)
+
+
+def _moved(state: Partition, record: records.Moved, now_ms: int, places: Places) -> None:
+    host, source = _queue(state, record.host, record.source)
+    target = host.queues_by_number[record.target]
+    next_entry = record.first_entry
+    for offset, entry in enumerate(record.entries):
+        block, index = source.blocks[entry >> BLOCK_SHIFT], entry & BLOCK_MASK
+        number = source.group_of(entry)
+        group = source.group_names[number] if number else None
+        message = block.message[index]
+        keeps_age = record.kept and not target.fifo
+        sent_ms = block.sent_ms[index] if keeps_age else now_ms
+        if not record.kept:
+            position, length = host.messages.place(message)
+            message = host.messages.add((position,), (length,), 1)
+            assert message == record.first_message + offset, "message numbers are given in order"
+        new_entry = target.add(message, 1, sent_ms, 0, group)
+        assert new_entry == next_entry, "entry numbers are given in order"
+        next_entry += 1
+        if record.kept:
+            target.carry(new_entry, source, entry, source.name)
+        held = source.remove((entry,))
+        if not record.kept:
+            host.messages.unreference(held)
+    source.attempts.void(record.entries)
+    watch_retention(state, target, now_ms)
+    if record.task:
+        host.touch()
+        host.tasks[record.task].moved += len(record.entries)
+
+
+def _move_task_started(state: Partition, record: records.MoveTaskStarted, now_ms: int, places: Places) -> None:
+    host, source = _queue(state, record.host, record.source)
+    host.touch()
+    destination = host.queues_by_number[record.destination] if record.destination else None
+    host.tasks[record.task] = MoveTask(
+        record.task,
+        record.source,
+        source.name,
+        record.destination,
+        destination.name if destination else None,
+        record.rate_per_second,
+        record.rate_given,
+        now_ms,
+        record.to_move,
+    )
+    host.next_task = record.task + 1
+    of_source = [task.number for task in host.tasks.values() if task.source == record.source]
+    for number in of_source[:-MOVE_TASKS_KEPT_PER_QUEUE]:
+        del host.tasks[number]
+    state.timers.add(now_ms, host.number, source.number, timers.MOVE_TASK, record.task)
+
+
+def _move_task_ended(state: Partition, record: records.MoveTaskEnded, now_ms: int, places: Places) -> None:
+    host = state.hosts_by_number[record.host]
+    host.touch()
+    task = host.tasks[record.task]
+    task.status, task.failure = record.status, record.failure
+
+
+def watch_retention(state: Partition, queue: Queue, now_ms: int) -> None:
+    """Have the timer look at the queue when its oldest message has been kept for the retention time."""
+    oldest_ms = oldest_sent_ms(queue)
+    if oldest_ms is None:
+        return
+    due_ms = max(oldest_ms + queue.settings.retention_ms, now_ms)
+    if not queue.retention_due_ms or due_ms < queue.retention_due_ms:
+        queue.retention_due_ms = due_ms
+        state.timers.add(due_ms, queue.host, queue.number, timers.RETENTION, 0)
+
+
+def oldest_sent_ms(queue: Queue) -> int | None:
+    """When the oldest message in the queue was sent, or None if it is empty."""
+    oldest = None
+    for block in queue.blocks.values():
+        if not block.live:
+            continue
+        if block.in_order:
+            while not block.state[block.first_live]:
+                block.first_live += 1
+            sent_ms = block.sent_ms[block.first_live]
+        else:
+            sent_ms = min(sent for sent, state in zip(block.sent_ms, block.state, strict=True) if state)
+        oldest = sent_ms if oldest is None else min(oldest, sent_ms)
+    return oldest
+
+
+APPLY: dict[type[records.Record], Callable[[Partition, Any, int, Places], None]] = {
+    records.IdentitySet: _identity_set,
+    records.HostCreated: _host_created,
+    records.QueueCreated: _queue_created,
+    records.QueueChanged: _queue_changed,
+    records.QueueTagged: _queue_tagged,
+    records.QueuePurged: _queue_purged,
+    records.QueueDeleted: _queue_deleted,
+    records.Published: _published,
+    records.Delivered: _delivered,
+    records.Released: _released,
+    records.LeaseExtended: _lease_extended,
+    records.Removed: _removed,
+    records.Moved: _moved,
+    records.MoveTaskStarted: _move_task_started,
+    records.MoveTaskEnded: _move_task_ended,
+}

@@ -1,0 +1,183 @@
+"""ReceiveMessages: leases on the next messages, at once or when some come; dead letters on the way."""
+
+from typing import Any
+
+from oncemq.core import timers
+from oncemq.core.commands import CancelWaiting, EndWaiting, Lease, ReceiveMessages
+from oncemq.core.decide.access import refused_access
+from oncemq.core.deduplication import digest
+from oncemq.core.host import Host
+from oncemq.core.limits import (
+    DEAD_LETTERS_PER_RECEIVE,
+    LEASED_ENTRIES_FIFO,
+    LEASED_ENTRIES_STANDARD,
+    PARKED_RECEIVES_PER_QUEUE,
+)
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, LEASED, Parked
+from oncemq.core.outputs import Received, ReceivedMessage
+from oncemq.core.queue import Queue
+from oncemq.core.records import Delivered, LeaseExtended, Moved, Released
+from oncemq.core.refusals import NotForStandardQueues, QueueDoesNotExist, TooManyLeased
+from oncemq.core.turn import Turn
+
+
+def receive_messages(turn: Turn, command: ReceiveMessages, address: Any) -> None:
+    """Answers Received, or parks the asker until messages or its time come."""
+    found = turn.find(command)
+    if found is None:
+        turn.answer(address, QueueDoesNotExist(command.queue))
+        return
+    host, queue = found
+    if command.caller is not None:
+        refused = refused_access(host, queue, command.caller, "ReceiveMessage")
+        if refused is not None:
+            turn.answer(address, refused)
+            return
+    if command.attempt is not None and not queue.fifo:
+        turn.answer(address, NotForStandardQueues("attempt"))
+        return
+    wait_ms = queue.settings.receive_wait_ms if command.wait_ms is None else command.wait_ms
+    if not wait_ms and not queue.fifo and queue.leased >= LEASED_ENTRIES_STANDARD:
+        turn.answer(address, TooManyLeased(LEASED_ENTRIES_STANDARD))
+        return
+    attempt = None if command.attempt is None else digest(command.attempt, None).to_bytes(16, "little")
+    messages = take(turn, host, queue, command.maximum, command.visibility_timeout_ms, attempt)
+    if messages or not wait_ms or len(queue.parked) >= PARKED_RECEIVES_PER_QUEUE:
+        turn.answer(address, Received(host.name, messages))
+    else:
+        _park(turn, host, queue, command, address, attempt, wait_ms)
+
+
+def _park(
+    turn: Turn, host: Host, queue: Queue, command: ReceiveMessages, address: Any, attempt: bytes | None, wait_ms: int
+) -> None:
+    due_ms = turn.now_ms + wait_ms
+    parked = Parked(
+        host.next_parked, address, queue.number, command.maximum, command.visibility_timeout_ms, attempt, due_ms
+    )
+    host.next_parked += 1
+    queue.parked[parked.number] = host.parked_at[address] = parked
+    turn.state.timers.add(due_ms, host.number, queue.number, timers.PARKED, parked.number)
+
+
+def cancel_waiting(turn: Turn, command: CancelWaiting, address: Any) -> None:
+    """The asker has gone."""
+    host = turn.state.hosts.get(command.host)
+    if host is not None:
+        parked = host.parked_at.pop(command.address, None)
+        if parked is not None:
+            host.queues_by_number[parked.queue].parked.pop(parked.number, None)
+
+
+def end_all_waiting(turn: Turn, command: EndWaiting, address: Any) -> None:
+    """Answers nothing itself."""
+    for host in turn.state.hosts.values():
+        for parked in list(host.parked_at.values()):
+            end_waiting(turn, host, host.queues_by_number[parked.queue], parked.number)
+
+
+def end_waiting(turn: Turn, host: Host, queue: Queue, number: int) -> None:
+    """A parked receive's time has come: it is answered empty."""
+    parked = queue.parked.pop(number, None)
+    if parked is not None:
+        del host.parked_at[parked.address]
+        turn.answer(parked.address, Received(host.name, []))
+
+
+def serve_parked(turn: Turn, host: Host, queue: Queue) -> None:
+    """Give what is ready to those who wait, in turn."""
+    while queue.parked and queue.ready:
+        parked = next(iter(queue.parked.values()))
+        messages = take(turn, host, queue, parked.maximum, parked.visibility_timeout_ms, parked.attempt)
+        if not messages:
+            break
+        del queue.parked[parked.number]
+        del host.parked_at[parked.address]
+        turn.answer(parked.address, Received(host.name, messages))
+
+
+def take(
+    turn: Turn, host: Host, queue: Queue, maximum: int, visibility_timeout_ms: int | None, attempt: bytes | None
+) -> list[ReceivedMessage]:
+    """Lease up to `maximum` messages; those that were delivered too often go to the dead-letter queue instead."""
+    if visibility_timeout_ms is None:
+        visibility_timeout_ms = queue.settings.visibility_timeout_ms
+    if attempt is not None:
+        again = _receive_again(turn, host, queue, attempt, visibility_timeout_ms)
+        if again is not None:
+            return again
+    limit = LEASED_ENTRIES_FIFO if queue.fifo else LEASED_ENTRIES_STANDARD
+    maximum = min(maximum, limit - queue.leased)
+    dead_letters = DEAD_LETTERS_PER_RECEIVE
+    taken: list[int] = []
+    first_token = host.next_token
+    while queue.ready and len(taken) < maximum and dead_letters > 0:
+        entries = queue.order.peek(maximum - len(taken), turn.now_ms)
+        if not entries:
+            break
+        dead = _over_limit(host, queue, entries)
+        if dead:
+            _dead_letter(turn, host, queue, dead)
+            dead_letters -= len(dead)
+            continue  # what follows in a FIFO group may go only as `peek` says it now
+        due_ms = turn.now_ms + visibility_timeout_ms
+        # With an attempt id all leases are one record: such a queue is FIFO, and its order gives all in one peek.
+        turn.emit(Delivered(host.number, queue.number, entries, host.next_token, due_ms, attempt))
+        taken += entries
+        if attempt is not None:
+            break
+    messages = [_received(host, queue, entry, first_token + at) for at, entry in enumerate(taken)]
+    if taken and not visibility_timeout_ms:
+        turn.emit(Released(host.number, queue.number, taken, 0, True, False))
+    return messages
+
+
+def _received(host: Host, queue: Queue, entry: int, token: int) -> ReceivedMessage:
+    block, index = queue.blocks[entry >> BLOCK_SHIFT], entry & BLOCK_MASK
+    number = block.message[index]
+    position, length = host.messages.place(number)
+    source = block.source[index] if block.source is not None else 0
+    return ReceivedMessage(
+        Lease(queue.number, entry, token),
+        number,
+        position,
+        length,
+        block.sent_ms[index],
+        block.deliveries[index],
+        block.first_delivery_ms[index],
+        queue.fifo,
+        queue.sources[source - 1] if source else None,
+    )
+
+
+def _over_limit(host: Host, queue: Queue, entries: list[int]) -> list[int]:
+    maximum = queue.settings.maximum_receives
+    if maximum is None or queue.settings.dead_letter_queue not in host.queues:
+        return []
+    blocks = queue.blocks
+    return [entry for entry in entries if blocks[entry >> BLOCK_SHIFT].deliveries[entry & BLOCK_MASK] >= maximum]
+
+
+def _dead_letter(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> None:
+    name = queue.settings.dead_letter_queue
+    assert name is not None
+    target = host.queues[name]
+    first_entry = target.next_entry.get(0, 0)
+    turn.emit(Moved(host.number, queue.number, entries, target.number, first_entry, True, 0, 0))
+    if target.parked:
+        serve_parked(turn, host, target)
+
+
+def _receive_again(
+    turn: Turn, host: Host, queue: Queue, attempt: bytes, visibility_timeout_ms: int
+) -> list[ReceivedMessage] | None:
+    """The same messages under the same handles, if this attempt still stands: its visibility starts anew."""
+    known = queue.attempts.find(int.from_bytes(attempt, "little"), turn.now_ms)
+    if known is None:
+        return None
+    for offset, entry in enumerate(known.entries):
+        if queue.state_of(entry) != LEASED or queue.token_of(entry) != known.first_token + offset:
+            return None
+    due_ms = turn.now_ms + visibility_timeout_ms
+    turn.emit(LeaseExtended(host.number, queue.number, known.entries, due_ms, False))
+    return [_received(host, queue, entry, known.first_token + at) for at, entry in enumerate(known.entries)]

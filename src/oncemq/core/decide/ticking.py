@@ -1,0 +1,81 @@
+"""Tick: what is due happens, as records, at most 1,000 things a batch. What is left is due at once."""
+
+from typing import Any
+
+from oncemq.core import timers
+from oncemq.core.apply import watch_retention
+from oncemq.core.commands import Tick
+from oncemq.core.decide.receiving import end_waiting, serve_parked
+from oncemq.core.decide.tasks import step_move_task
+from oncemq.core.host import Host
+from oncemq.core.limits import DUE_THINGS_PER_TICK
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, DELAYED, LEASED
+from oncemq.core.queue import Queue
+from oncemq.core.records import EXPIRED, Released, Removed
+from oncemq.core.turn import Turn
+
+
+def tick(turn: Turn, command: Tick, address: Any) -> None:
+    """Answers nothing itself; those who waited are answered."""
+    for host_number, queue_number, kind, items in list(turn.state.timers.take(turn.now_ms, DUE_THINGS_PER_TICK)):
+        host = turn.state.hosts_by_number.get(host_number)
+        queue = host.queues_by_number.get(queue_number) if host is not None else None
+        if host is None or queue is None:
+            continue
+        if kind == timers.ENTRY:
+            _end_times(turn, host, queue, items)
+        elif kind == timers.RETENTION:
+            _expire(turn, host, queue)
+        elif kind == timers.PARKED:
+            for item in items:
+                end_waiting(turn, host, queue, item)
+        else:
+            for item in items:
+                step_move_task(turn, host, queue, item)
+
+
+def _end_times(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> None:
+    """Delays and leases that are over: the entries are ready. Some are listed for a time that no longer holds."""
+    delayed: dict[int, None] = {}
+    leased: dict[int, None] = {}
+    for entry in entries:
+        block = queue.blocks.get(entry >> BLOCK_SHIFT)
+        if block is None:
+            continue
+        index = entry & BLOCK_MASK
+        due_ms = block.due_ms[index]
+        if due_ms and due_ms <= turn.now_ms:
+            if block.state[index] == LEASED:
+                leased[entry] = None
+            elif block.state[index] == DELAYED:
+                delayed[entry] = None
+    for due in (delayed, leased):
+        if due:
+            turn.emit(Released(host.number, queue.number, list(due), 0, True, False))
+    if queue.parked and (delayed or leased):
+        serve_parked(turn, host, queue)
+
+
+def _expire(turn: Turn, host: Host, queue: Queue) -> None:
+    """Messages kept for the retention time are gone, in flight or not."""
+    before_ms = turn.now_ms - queue.settings.retention_ms
+    entries: list[int] = []
+    for block in queue.blocks.values():
+        if block.live:
+            base = block.number << BLOCK_SHIFT
+            for index in range(block.first_live, len(block.state)):
+                if block.sent_ms[index] > before_ms:
+                    if block.in_order:
+                        break
+                elif block.state[index]:
+                    entries.append(base | index)
+                    if len(entries) == DUE_THINGS_PER_TICK:
+                        break
+        if len(entries) == DUE_THINGS_PER_TICK:
+            break
+    if entries:
+        turn.emit(Removed(host.number, queue.number, entries, EXPIRED))
+    queue.retention_due_ms = 0
+    watch_retention(turn.state, queue, turn.now_ms)
+    if queue.parked and entries:
+        serve_parked(turn, host, queue)

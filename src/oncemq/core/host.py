@@ -1,0 +1,86 @@
+"""A virtual host: its queues, its messages, its counters. A partition: the virtual hosts of one journal."""
+
+from oncemq.core.messages import Messages
+from oncemq.core.model import MoveTask, Parked, Piece
+from oncemq.core.pieces import HOST, SYSTEM, Pieces, key_of
+from oncemq.core.queue import Queue
+from oncemq.core.timers import Timers
+
+DEFAULT_HOST = "/"
+DEFAULT_ACCOUNT = "000000000000"
+
+
+class Host(Piece):
+    """As a piece it is its counters and its move tasks; queues and messages are pieces of their own."""
+
+    __slots__ = (
+        "account",
+        "deleted_ms",
+        "messages",
+        "name",
+        "next_parked",
+        "next_queue",
+        "next_task",
+        "next_token",
+        "number",
+        "parked_at",
+        "pieces",
+        "queues",
+        "queues_by_number",
+        "tasks",
+    )
+
+    def __init__(self, number: int, name: str, pieces: Pieces) -> None:
+        super().__init__(key_of(HOST, number))
+        self.number, self.name, self.pieces = number, name, pieces
+        self.account = DEFAULT_ACCOUNT if name == DEFAULT_HOST else name.split("/")[0]
+        self.queues: dict[str, Queue] = {}
+        self.queues_by_number: dict[int, Queue] = {}
+        self.messages = Messages(number, pieces)
+        self.next_queue = 1
+        self.next_token = 1
+        self.next_task = 1
+        self.tasks: dict[int, MoveTask] = {}
+        self.deleted_ms: dict[str, int] = {}
+        """Names of queues deleted within the last minute, and when."""
+        self.next_parked = 1
+        self.parked_at: dict[object, Parked] = {}
+        """Asker → its waiting receive. Not durable."""
+
+    def touch(self) -> None:
+        """The host itself is about to change."""
+        if self.epoch != self.pieces.epoch:
+            self.pieces.touch(self)
+
+
+class System(Piece):
+    """The `system` core: what belongs to no virtual host."""
+
+    __slots__ = ("identity_key", "next_host")
+
+    def __init__(self) -> None:
+        super().__init__(key_of(SYSTEM))
+        self.identity_key = b""
+        """Under this key numbers become MessageIds and receipt handles."""
+        self.next_host = 1
+
+
+class Partition:
+    """All that one journal holds."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self.pieces = pieces
+        self.system = System()
+        pieces.created(self.system)
+        self.hosts: dict[str, Host] = {}
+        self.hosts_by_number: dict[int, Host] = {}
+        self.timers = Timers()
+        self.name_reuse_wait_ms = 0
+        """How long the name of a deleted queue stays taken. A setting of the server, not durable."""
+        self.nearly_full = False
+        self.free_bytes = 0
+        """Free space as last reported, while `nearly_full`. Not durable."""
+
+    def live_in_segment(self, segment: int) -> bool:
+        """Whether a message that somebody holds is stored in this segment of the journal."""
+        return any(segment in host.messages.live_in_segment for host in self.hosts.values())

@@ -1,0 +1,97 @@
+"""The machine: a command in, records and outputs out.
+
+`decide` looks at the state, writes records into the batch that gathers, and applies each as it makes it, through
+the same `apply` that recovery uses. An exception out of here ends the process: the state may be half changed, the
+journal is not.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from oncemq.core import commands
+from oncemq.core.apply import Places, apply, watch_retention
+from oncemq.core.decide import administering, leasing, receiving, sending, tasks, ticking
+from oncemq.core.host import DEFAULT_HOST, Partition
+from oncemq.core.model import BLOCK_SHIFT, DELAYED, LEASED
+from oncemq.core.pieces import Pieces
+from oncemq.core.records import HostCreated, IdentitySet, Record
+from oncemq.core.snapshot import encode_piece
+from oncemq.core.timers import ENTRY, MOVE_TASK, Timers
+from oncemq.core.turn import Addressed, Log, Turn
+
+
+class Machine:
+    """The deterministic state machine of one partition."""
+
+    def __init__(self) -> None:
+        self.state = Partition(Pieces(encode_piece))
+
+    def decide(self, command: commands.Command, address: Any, now_ms: int, log: Log, outputs: list[Addressed]) -> None:
+        """Decide one command. `now_ms` never falls, and is the same for all commands of a batch."""
+        DECIDE[type(command)](Turn(self.state, now_ms, log, outputs), command, address)
+
+    def replay(self, record: Record, now_ms: int, places: Places) -> None:
+        """Apply one record of the journal."""
+        apply(self.state, record, now_ms, places)
+
+    def recovered(self, now_ms: int) -> None:
+        """Recovery is over: rebuild what waits for a time."""
+        self.state.timers = Timers()
+        for host in self.state.hosts.values():
+            for queue in host.queues.values():
+                queue.retention_due_ms = 0
+                watch_retention(self.state, queue, now_ms)
+                for block in queue.blocks.values():
+                    if block.live and (LEASED in block.state or DELAYED in block.state):
+                        base = block.number << BLOCK_SHIFT
+                        for index, state in enumerate(block.state):
+                            if state in (LEASED, DELAYED) and block.due_ms[index]:
+                                self.state.timers.add(
+                                    block.due_ms[index], host.number, queue.number, ENTRY, base | index
+                                )
+            for task in host.tasks.values():
+                if task.status == tasks.RUNNING:
+                    self.state.timers.add(now_ms, host.number, task.source, MOVE_TASK, task.number)
+
+    def next_due_ms(self) -> int | None:
+        """When the next Tick has something to do, or None."""
+        return self.state.timers.next_due_ms()
+
+
+def _start_server(turn: Turn, command: commands.StartServer, address: Any) -> None:
+    turn.state.name_reuse_wait_ms = command.name_reuse_wait_ms
+    if not turn.state.system.identity_key:
+        turn.emit(IdentitySet(command.identity_key))
+        turn.emit(HostCreated(turn.state.system.next_host, DEFAULT_HOST))
+
+
+def _report_disk_space(turn: Turn, command: commands.ReportDiskSpace, address: Any) -> None:
+    turn.state.nearly_full, turn.state.free_bytes = command.nearly_full, command.free_bytes
+
+
+DECIDE: dict[type[commands.Command], Callable[[Turn, Any, Any], None]] = {
+    commands.SendMessages: sending.send_messages,
+    commands.ReceiveMessages: receiving.receive_messages,
+    commands.DeleteMessages: leasing.delete_messages,
+    commands.ChangeVisibility: leasing.change_visibility,
+    commands.ReturnUndelivered: leasing.return_undelivered,
+    commands.CancelWaiting: receiving.cancel_waiting,
+    commands.EndWaiting: receiving.end_all_waiting,
+    commands.Tick: ticking.tick,
+    commands.CreateQueue: administering.create_queue,
+    commands.DeleteQueue: administering.delete_queue,
+    commands.DescribeQueue: administering.describe_queue,
+    commands.ListQueues: administering.list_queues,
+    commands.ListDeadLetterSources: administering.list_dead_letter_sources,
+    commands.ChangeQueue: administering.change_queue,
+    commands.PurgeQueue: administering.purge_queue,
+    commands.TagQueue: administering.tag_queue,
+    commands.UntagQueue: administering.untag_queue,
+    commands.AddPermission: administering.add_permission,
+    commands.RemovePermission: administering.remove_permission,
+    commands.StartMoveTask: tasks.start_move_task,
+    commands.CancelMoveTask: tasks.cancel_move_task,
+    commands.ListMoveTasks: tasks.list_move_tasks,
+    commands.StartServer: _start_server,
+    commands.ReportDiskSpace: _report_disk_space,
+}

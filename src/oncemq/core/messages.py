@@ -1,0 +1,87 @@
+"""The message table: number → position and length of the stored bytes, and how many entries hold the message.
+
+A number is never used twice. A block of 65,536 numbers is let go when all are given out and none is held.
+`live_in_segment` counts held messages by the journal segment that stores them (the position's upper bits).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from oncemq.core.limits import BLOCK_ENTRIES
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, MessageBlock
+from oncemq.core.pieces import MESSAGES, Pieces, key_of
+
+SEGMENT_SHIFT = 40
+
+
+class Messages:
+    """The table of one virtual host."""
+
+    __slots__ = ("blocks", "host", "live", "live_in_segment", "next", "pieces")
+
+    def __init__(self, host: int, pieces: Pieces) -> None:
+        self.host = host
+        self.pieces = pieces
+        self.blocks: dict[int, MessageBlock] = {}
+        self.next = 1
+        self.live = 0
+        self.live_in_segment: dict[int, int] = {}
+
+    def add(self, positions: Sequence[int], lengths: Sequence[int], references: int) -> int:
+        """Store a run of messages, each held by `references` entries; returns the first one's number."""
+        first = self.next
+        live_in_segment = self.live_in_segment
+        for position, length in zip(positions, lengths, strict=True):
+            block = self._tail()
+            block.position.append(position)
+            block.length.append(length)
+            block.references.append(references)
+            block.live += 1
+            self.next += 1
+            segment = position >> SEGMENT_SHIFT
+            live_in_segment[segment] = live_in_segment.get(segment, 0) + 1
+        self.live += self.next - first
+        return first
+
+    def _tail(self) -> MessageBlock:
+        number = self.next >> BLOCK_SHIFT
+        block = self.blocks.get(number)
+        if block is None:
+            block = self.blocks[number] = MessageBlock(key_of(MESSAGES, self.host, 0, number))
+            self.pieces.created(block)
+            if self.next & BLOCK_MASK:  # number 0 is nobody's
+                for column in (block.position, block.length, block.references):
+                    column.append(0)
+        elif block.epoch != self.pieces.epoch:
+            self.pieces.touch(block)
+        return block
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Position and length of a held message."""
+        block = self.blocks[number >> BLOCK_SHIFT]
+        index = number & BLOCK_MASK
+        return block.position[index], block.length[index]
+
+    def unreference(self, numbers: Iterable[int]) -> None:
+        """One entry less holds each of these messages."""
+        for number in numbers:
+            block = self.blocks[number >> BLOCK_SHIFT]
+            if block.epoch != self.pieces.epoch:
+                self.pieces.touch(block)
+            index = number & BLOCK_MASK
+            left = block.references[index] - 1
+            block.references[index] = left
+            if not left:
+                self._let_go(block, number, index)
+
+    def _let_go(self, block: MessageBlock, number: int, index: int) -> None:
+        self.live -= 1
+        block.live -= 1
+        segment = block.position[index] >> SEGMENT_SHIFT
+        left = self.live_in_segment[segment] - 1
+        if left:
+            self.live_in_segment[segment] = left
+        else:
+            del self.live_in_segment[segment]
+        if not block.live and len(block.position) == BLOCK_ENTRIES:
+            self.pieces.dropped(block)
+            del self.blocks[number >> BLOCK_SHIFT]

@@ -1,0 +1,143 @@
+"""The data dictionary: what the core's state is made of. Read this first.
+
+    Partition ─┬─ system: identity key, names of virtual hosts
+               └─ Host ─┬─ Queue ─┬─ Block: 65,536 entries, columns of numbers
+                        │         ├─ Order: which ready entry is next (plain, fifo, fair)
+                        │         ├─ Deduplication, attempts
+                        │         └─ parked receives (not durable)
+                        ├─ Messages: number → position of the stored bytes, count of entries
+                        └─ move tasks
+
+A message is stored once, however many queues it is routed to; an entry is its place in one queue. An entry number is
+`priority << 48 | sequence number`: it never changes and is never used twice.
+
+What a checkpoint writes is a tree of pieces (`Piece`): whatever changes a piece calls `touch` first.
+"""
+
+from array import array
+from typing import Any
+
+import msgspec
+
+from oncemq.core.limits import BLOCK_ENTRIES
+
+CONTENT_SQS = 0
+CONTENT_AMQP = 1
+
+
+class Content(msgspec.Struct, frozen=True, array_like=True):
+    """A message as it came: `kind` says which door wrote `properties` and `body`, and so how to read them."""
+
+    kind: int
+    properties: bytes
+    body: bytes
+
+
+GONE = 0
+READY = 1
+DELAYED = 2
+"""Waits for its due time."""
+LEASED = 3
+"""Held by a consumer until its due time, or with due time 0 for as long as its channel lives."""
+
+PRIORITY_SHIFT = 48
+BLOCK_SHIFT = 16
+BLOCK_MASK = BLOCK_ENTRIES - 1
+
+
+class Piece:
+    """A part of the state that a checkpoint writes as a whole, under a key."""
+
+    __slots__ = ("epoch", "key")
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        self.epoch = -1
+        """The checkpoint epoch in which it was last changed; -1: never written."""
+
+
+class Block(Piece):
+    """65,536 entries of a queue, as columns. Index in a column: entry number & 0xFFFF."""
+
+    __slots__ = (
+        "deliveries",
+        "due_ms",
+        "failures",
+        "first_delivery_ms",
+        "first_live",
+        "group",
+        "in_order",
+        "leased_ms",
+        "live",
+        "message",
+        "number",
+        "sent_ms",
+        "source",
+        "state",
+        "token",
+    )
+
+    def __init__(self, key: bytes, number: int) -> None:
+        super().__init__(key)
+        self.number = number
+        self.state = bytearray()
+        self.message = array("Q")
+        self.sent_ms = array("q")
+        self.deliveries = array("I")
+        self.failures = array("I")
+        self.first_delivery_ms = array("q")
+        self.leased_ms = array("q")
+        """When it was last delivered."""
+        self.token = array("Q")
+        self.due_ms = array("q")
+        self.group: array[int] | None = None
+        """Number of the message group, 0 for none; made with the first grouped entry."""
+        self.source: array[int] | None = None
+        """Number in `Queue.sources`, plus one, of the queue it was dead-lettered from; made when first needed."""
+        self.live = 0
+        self.first_live = 0
+        """No entry before this index is live."""
+        self.in_order = True
+        """sent_ms never falls within the block."""
+
+
+class MessageBlock(Piece):
+    """65,536 numbers of the message table, as columns."""
+
+    __slots__ = ("length", "live", "position", "references")
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(key)
+        self.position = array("Q")
+        self.length = array("I")
+        self.references = array("I")
+        self.live = 0
+
+
+class Parked(msgspec.Struct):
+    """A receive that waits for a message. Not durable: its asker ends with the server."""
+
+    number: int
+    address: Any
+    queue: int
+    maximum: int
+    visibility_timeout_ms: int | None
+    attempt: bytes | None
+    due_ms: int
+
+
+class MoveTask(msgspec.Struct, array_like=True):
+    """`source` and `destination` are queue numbers; destination 0: each message to the queue it came from."""
+
+    number: int
+    source: int
+    source_name: str
+    destination: int
+    destination_name: str | None
+    rate_per_second: int
+    rate_given: bool
+    started_ms: int
+    to_move: int
+    status: str = "RUNNING"
+    moved: int = 0
+    failure: str | None = None

@@ -1,0 +1,55 @@
+"""What a queue is told to do: one Struct of typed values that both doors read and write.
+
+`text` keeps what a client wrote where it must come back letter for letter (policies, key names).
+A change is a dict of field name to value; `changed` gives the settings after it.
+"""
+
+from typing import Any
+
+import msgspec
+
+STANDARD = "standard"
+FIFO = "fifo"
+
+
+class RedriveAllow(msgspec.Struct, frozen=True, array_like=True):
+    """Which queues may name this one as their dead-letter queue: `allowAll`, `denyAll` or `byQueue`."""
+
+    permission: str = "allowAll"
+    sources: tuple[str, ...] = ()
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Times in milliseconds, sizes in bytes, names of queues within the same virtual host."""
+
+    kind: str = STANDARD
+    visibility_timeout_ms: int = 30_000
+    delay_ms: int = 0
+    retention_ms: int = 345_600_000
+    receive_wait_ms: int = 0
+    maximum_message_bytes: int = 1_048_576
+    content_based_deduplication: bool = False
+    deduplication_scope: str = "queue"
+    """As shown: `queue` or `messageGroup`."""
+    deduplicates_by_group: bool = False
+    """As done: fixed when the queue is created, whatever `deduplication_scope` says later (as on SQS)."""
+    deduplication_window_ms: int = 300_000
+    throughput_limit: str = "perQueue"
+    dead_letter_queue: str | None = None
+    maximum_receives: int | None = None
+    redrive_allow: RedriveAllow = RedriveAllow()
+    policy: str = ""
+    text: dict[str, str] = {}
+    """Attributes kept as written, by their SQS name."""
+
+
+def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
+    """The settings after `changes`. A value of None in `text` removes that text."""
+    changes = dict(changes)
+    if "text" in changes:
+        merged = {**settings.text, **changes["text"]}
+        changes["text"] = {name: value for name, value in merged.items() if value is not None}
+    if isinstance(changes.get("redrive_allow"), (list, tuple)):
+        permission, sources = changes["redrive_allow"]
+        changes["redrive_allow"] = RedriveAllow(permission, tuple(sources))
+    return msgspec.structs.replace(settings, **changes)

@@ -1,0 +1,249 @@
+"""Pieces of the state as bytes, and back: what a checkpoint is made of.
+
+Derived things (orders, counts, timers) are not written; `load` makes them anew, so a state and its loaded copy give
+the same pieces, byte for byte. Integers in columns are little-endian.
+"""
+
+import sys
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from oncemq.core.attempts import Attempt
+from oncemq.core.deduplication import Generation
+from oncemq.core.host import Host, Partition, System
+from oncemq.core.messages import SEGMENT_SHIFT
+from oncemq.core.model import BLOCK_SHIFT, DELAYED, LEASED, PRIORITY_SHIFT, READY, Block, MessageBlock, MoveTask, Piece
+from oncemq.core.order.fair import Fair
+from oncemq.core.order.plain import Plain
+from oncemq.core.pieces import BLOCK, DEDUPLICATION, HOST, KEY, MESSAGES, QUEUE, SYSTEM
+from oncemq.core.queue import Queue
+from oncemq.core.settings import Settings, changed
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.decode
+
+BLOCK_COLUMNS = ("message", "sent_ms", "deliveries", "failures", "first_delivery_ms", "leased_ms", "token", "due_ms")
+MESSAGE_COLUMNS = ("position", "length", "references")
+
+
+def _column_bytes(column: "array[int]") -> bytes:
+    if sys.byteorder == "big":
+        column = column[:]
+        column.byteswap()
+    return column.tobytes()
+
+
+def _column(typecode: str, data: bytes) -> "array[int]":
+    column = array(typecode, data)
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column
+
+
+# Writing --------------------------------------------------------------------------------------------------------
+
+
+def encode_piece(piece: Piece) -> bytes:
+    """A piece as bytes."""
+    return _pack(_ENCODE[type(piece)](piece))
+
+
+def _encode_system(system: System) -> Any:
+    return system.identity_key, system.next_host
+
+
+def _encode_host(host: Host) -> Any:
+    return (
+        host.name,
+        (host.next_queue, host.next_token, host.next_task, host.messages.next),
+        list(host.tasks.values()),
+        host.deleted_ms,
+    )
+
+
+def _encode_queue(queue: Queue) -> Any:
+    order = queue.order
+    remembered = None if isinstance(order, Plain) else order.remembered()
+    return (
+        queue.name,
+        settings_given(queue.settings),
+        queue.tags,
+        (queue.created_ms, queue.changed_ms, queue.purged_ms, queue.next_group),
+        queue.next_entry,
+        queue.group_names,
+        queue.sources,
+        type(order).__name__,
+        remembered,
+        {key.to_bytes(16, "little"): attempt for key, attempt in queue.attempts.by_key.items()},
+    )
+
+
+def _encode_block(block: Block) -> Any:
+    columns = [_column_bytes(getattr(block, name)) for name in BLOCK_COLUMNS]
+    optional = [None if column is None else _column_bytes(column) for column in (block.group, block.source)]
+    return block.in_order, bytes(block.state), columns, optional
+
+
+def _encode_generation(generation: Generation) -> Any:
+    keys = b"".join([key.to_bytes(16, "little") for key in generation.keys])
+    return generation.start_ms, keys, _column_bytes(array("Q", generation.keys.values()))
+
+
+def _encode_message_block(block: MessageBlock) -> Any:
+    return [_column_bytes(getattr(block, name)) for name in MESSAGE_COLUMNS]
+
+
+_ENCODE: dict[type[Piece], Callable[[Any], Any]] = {
+    System: _encode_system,
+    Host: _encode_host,
+    Queue: _encode_queue,
+    Block: _encode_block,
+    Generation: _encode_generation,
+    MessageBlock: _encode_message_block,
+}
+
+
+def settings_given(settings: Settings) -> dict[str, Any]:
+    """The fields that are not the defaults, as plain data."""
+    default = Settings()
+    given = {f: getattr(settings, f) for f in settings.__struct_fields__ if getattr(settings, f) != getattr(default, f)}
+    plain: dict[str, Any] = msgspec.to_builtins(given)
+    return plain
+
+
+def all_pieces(state: Partition) -> Iterator[Piece]:
+    """Every piece of the state, in the order in which they load."""
+    yield state.system
+    for host in state.hosts.values():
+        yield host
+        yield from host.messages.blocks.values()
+        for queue in host.queues.values():
+            yield queue
+            yield from queue.blocks.values()
+            yield from queue.deduplication.generations
+
+
+# Loading --------------------------------------------------------------------------------------------------------
+
+
+def load(state: Partition, pieces: Iterable[tuple[bytes, bytes]]) -> None:
+    """Fill an empty state with all pieces of a checkpoint, whatever their order."""
+    for key, data in sorted(pieces):
+        kind, host, queue, index = KEY.unpack(key)
+        _LOAD[kind](state, host, queue, index, _unpack(data))
+    for loaded in state.hosts.values():
+        for each in loaded.queues.values():
+            _derive_queue(each)
+    state.pieces.dirty.clear()
+
+
+def _load_system(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
+    state.system.identity_key, state.system.next_host = data
+
+
+def _load_host(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
+    name, (next_queue, next_token, next_task, next_message), tasks, deleted_ms = data
+    loaded = Host(host, name, state.pieces)
+    loaded.next_queue, loaded.next_token, loaded.next_task = next_queue, next_token, next_task
+    loaded.messages.next = next_message
+    loaded.deleted_ms = deleted_ms
+    for task in msgspec.convert(tasks, list[MoveTask]):
+        loaded.tasks[task.number] = task
+    state.hosts[name] = state.hosts_by_number[host] = loaded
+
+
+def _load_queue(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
+    name, settings, tags, numbers, next_entry, group_names, sources, order, remembered, attempts = data
+    owner = state.hosts_by_number[host]
+    loaded = Queue(host, queue, name, changed(Settings(), settings), tags, numbers[0], state.pieces)
+    _, loaded.changed_ms, loaded.purged_ms, loaded.next_group = numbers
+    loaded.next_entry = next_entry
+    loaded.group_names = group_names
+    loaded.group_numbers = {name: number for number, name in group_names.items()}
+    loaded.sources = sources
+    if order == Fair.__name__:
+        loaded.order = Fair(loaded)
+    loaded.remembered = remembered
+    for key, attempt in attempts.items():
+        loaded.attempts.restore(int.from_bytes(key, "little"), msgspec.convert(attempt, Attempt))
+    owner.queues[name] = owner.queues_by_number[queue] = loaded
+
+
+def _load_block(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
+    in_order, states, columns, (group, source) = data
+    owner = state.hosts_by_number[host].queues_by_number[queue]
+    block = Block(KEY.pack(BLOCK, host, queue, index), index)
+    block.in_order, block.state = in_order, bytearray(states)
+    for name, column in zip(BLOCK_COLUMNS, columns, strict=True):
+        setattr(block, name, _column(getattr(block, name).typecode, column))
+    block.group = None if group is None else _column("I", group)
+    block.source = None if source is None else _column("I", source)
+    ready, delayed, leased = (states.count(state) for state in (READY, DELAYED, LEASED))
+    block.live = ready + delayed + leased
+    owner.ready, owner.delayed, owner.leased = owner.ready + ready, owner.delayed + delayed, owner.leased + leased
+    owner.blocks[index] = block
+
+
+def _load_generation(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
+    start_ms, keys, messages = data
+    owner = state.hosts_by_number[host].queues_by_number[queue]
+    generation = Generation(KEY.pack(DEDUPLICATION, host, queue, index), start_ms)
+    numbers = (int.from_bytes(keys[at : at + 16], "little") for at in range(0, len(keys), 16))
+    generation.keys = dict(zip(numbers, _column("Q", messages), strict=True))
+    owner.deduplication.generations.append(generation)
+
+
+def _load_message_block(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
+    table = state.hosts_by_number[host].messages
+    block = MessageBlock(KEY.pack(MESSAGES, host, 0, index))
+    for name, column in zip(MESSAGE_COLUMNS, data, strict=True):
+        setattr(block, name, _column(getattr(block, name).typecode, column))
+    held = table.live_in_segment
+    for position, references in zip(block.position, block.references, strict=True):
+        if references:
+            segment = position >> SEGMENT_SHIFT
+            held[segment] = held.get(segment, 0) + 1
+            block.live += 1
+    table.live += block.live
+    table.blocks[index] = block
+
+
+_LOAD: dict[int, Callable[[Partition, int, int, int, Any], None]] = {
+    SYSTEM: _load_system,
+    HOST: _load_host,
+    QUEUE: _load_queue,
+    BLOCK: _load_block,
+    DEDUPLICATION: _load_generation,
+    MESSAGES: _load_message_block,
+}
+
+
+def _derive_queue(queue: Queue) -> None:
+    """Order and group counts, from the entries and from what the checkpoint remembered."""
+    remembered, queue.remembered = queue.remembered, None
+    for block in queue.blocks.values():
+        if block.group is not None:
+            for group, state in zip(block.group, block.state, strict=True):
+                if group and state:
+                    queue.group_counts[group] = queue.group_counts.get(group, 0) + 1
+    if isinstance(queue.order, Plain):
+        for priority in queue.next_entry:
+            queue.order.ready(priority << PRIORITY_SHIFT)
+        _skip_to_first_blocks(queue)
+    else:
+        queue.rebuild_order()
+        queue.order.restore(remembered)
+
+
+def _skip_to_first_blocks(queue: Queue) -> None:
+    """Heads at the first block that is there, so that the first look does not walk over all that are gone."""
+    assert isinstance(queue.order, Plain)
+    first: dict[int, int] = {}
+    for number in queue.blocks:
+        entry = number << BLOCK_SHIFT
+        first.setdefault(entry >> PRIORITY_SHIFT, entry)
+    for priority in queue.next_entry:
+        queue.order.heads[priority] = first.get(priority, queue.next_entry[priority])

@@ -1,0 +1,51 @@
+"""One turn of the machine: what the decisions of one batch share."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from oncemq.core.apply import NOWHERE, Places, apply
+from oncemq.core.commands import QueueCommand
+from oncemq.core.host import Host, Partition
+from oncemq.core.outputs import Output
+from oncemq.core.queue import Queue
+from oncemq.core.records import Record
+from oncemq.core.refusals import Refusal
+
+Addressed = tuple[Any, Output | Refusal]
+
+
+class Log(Protocol):
+    """Takes records in their order into the batch that gathers, and says where their contents will be kept."""
+
+    def write(self, record: Record) -> Places | None:
+        """Places for a Published record, None for any other."""
+
+
+class Turn:
+    """The state, the time of the batch, and where records and outputs go."""
+
+    __slots__ = ("log", "now_ms", "outputs", "state")
+
+    def __init__(self, state: Partition, now_ms: int, log: Log, outputs: list[Addressed]) -> None:
+        self.state, self.now_ms, self.log, self.outputs = state, now_ms, log, outputs
+
+    def emit(self, record: Record) -> None:
+        """It happened: into the batch, and into the state."""
+        apply(self.state, record, self.now_ms, self.log.write(record) or NOWHERE)
+
+    def answer(self, address: Any, output: Output | Refusal) -> None:
+        """To be released when this batch is durable."""
+        self.outputs.append((address, output))
+
+    def find(self, command: QueueCommand) -> tuple[Host, Queue] | None:
+        """The queue that the command names; None: it does not exist."""
+        host = self.state.hosts.get(command.host)
+        if host is None:
+            return None
+        queue = host.queues.get(command.queue)
+        return None if queue is None else (host, queue)
+
+    def queues(self, host: str) -> Sequence[Queue]:
+        """All queues of a virtual host, which need not exist, in order of name."""
+        found = self.state.hosts.get(host)
+        return [] if found is None else [found.queues[name] for name in sorted(found.queues)]

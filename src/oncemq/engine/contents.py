@@ -1,0 +1,65 @@
+"""Contents of messages for outputs: from memory while they are fresh, else from the journal.
+
+What is not durable yet is always here. What is, stays while it is among the newest CACHE_BYTES. A content that is
+in neither is read without waiting if the system has it in memory, else on the reader's thread.
+"""
+
+from collections import deque
+
+from oncemq.core.model import Content
+from oncemq.core.outputs import ReceivedMessage
+from oncemq.journal.codec import decode_content
+from oncemq.journal.journal import Journal
+
+CACHE_BYTES = 16 * 1024 * 1024
+ENTRY_OVERHEAD_BYTES = 300
+"""What a small content takes beside its bytes: objects, a slot in the table, a place in the line."""
+
+
+class Contents:
+    """Positions → contents, the newest ones."""
+
+    __slots__ = ("by_position", "bytes", "journal", "line", "maximum_bytes")
+
+    def __init__(self, journal: Journal, maximum_bytes: int = CACHE_BYTES) -> None:
+        self.journal = journal
+        self.maximum_bytes = maximum_bytes
+        self.by_position: dict[int, Content] = {}
+        self.line: deque[tuple[int, int]] = deque()
+        """(position, bytes) in the order of positions."""
+        self.bytes = 0
+
+    def add(self, contents: dict[int, Content]) -> None:
+        """The contents of a batch that is about to be written."""
+        self.by_position.update(contents)
+        for position, content in contents.items():
+            size = len(content.body) + len(content.properties) + ENTRY_OVERHEAD_BYTES
+            self.line.append((position, size))
+            self.bytes += size
+
+    def durable_before(self, position: int) -> None:
+        """Contents before this position can be read from the journal: let the oldest go, down to the limit."""
+        while self.bytes > self.maximum_bytes and self.line and self.line[0][0] < position:
+            oldest, size = self.line.popleft()
+            del self.by_position[oldest]
+            self.bytes -= size
+
+    def fill(self, messages: list[ReceivedMessage]) -> bool:
+        """Give each message its content if that needs no waiting; False: `read` has to be run for them."""
+        complete = True
+        for message in messages:
+            if message.content is None:
+                message.content = self.by_position.get(message.position)
+            if message.content is None:
+                stored = self.journal.read_cached(message.position, message.length_bytes)
+                if stored is None:
+                    complete = False
+                else:
+                    message.content = decode_content(stored)
+        return complete
+
+    def read(self, messages: list[ReceivedMessage]) -> None:
+        """Give each message its content, waiting for the disk. On the reader's thread."""
+        for message in messages:
+            if message.content is None:
+                message.content = decode_content(self.journal.read(message.position, message.length_bytes))

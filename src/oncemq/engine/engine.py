@@ -1,0 +1,195 @@
+"""The engine: the one writer of a partition.
+
+A command is decided as it comes, into the batch that gathers. The batch is closed when the loop has nothing more to
+feed it and no other batch is being written: while one sync runs, the next batch gathers (group commit, without a
+timer). An output leaves when the last batch decided before it is durable; with nothing pending it leaves at once.
+
+A failed write or sync ends the process: the kernel may have dropped the page, so only a replay can tell what is on
+disk.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Protocol
+
+from oncemq.core.commands import Command, ReportDiskSpace, ReturnUndelivered, StartServer, Tick
+from oncemq.core.machine import Machine
+from oncemq.core.outputs import Output, Received
+from oncemq.core.refusals import Refusal
+from oncemq.core.turn import Addressed
+from oncemq.engine.checkpointer import Checkpointer
+from oncemq.engine.contents import Contents
+from oncemq.engine.runtime import Runtime
+from oncemq.journal.gathering import Gathering
+from oncemq.journal.journal import Batch, Journal
+
+PENDING_BYTES = 64 * 1024 * 1024
+"""Records decided but not durable, from which sockets are not read."""
+
+
+class Address(Protocol):
+    """Who asked."""
+
+    def deliver(self, output: Output | Refusal) -> bool:
+        """Take the answer; False: the asker is gone, and not a byte of it was written."""
+
+
+class Engine:
+    """Feeds one machine, journals what it decides, and lets its outputs out in time."""
+
+    def __init__(
+        self, machine: Machine, journal: Journal, contents: Contents, checkpointer: Checkpointer, runtime: Runtime
+    ) -> None:
+        self.machine, self.journal, self.contents = machine, journal, contents
+        self.checkpointer, self.runtime = checkpointer, runtime
+        self.on_congestion: Callable[[bool], None] = lambda congested: None
+        self.congested = False
+        self.answer_early = False
+        """A planted bug for tests of the tests: let outputs out before they are durable."""
+        self._gathering = Gathering(journal.next_payload_position)
+        self._outputs: list[Addressed] = []
+        self._written: tuple[Batch, Gathering, list[Addressed]] | None = None
+        self._scheduled = False
+        self._timer: Any = None
+        self._timer_due_ms: int | None = None
+        self._drained: Callable[[], None] | None = None
+
+    # Commands in ------------------------------------------------------------------------------------------------
+
+    def submit(self, command: Command, address: Address | None) -> None:
+        """Decide a command now; its answer comes to `address.deliver`."""
+        gathering = self._gathering
+        if not gathering.parts:
+            now_ms = self.runtime.now_ms()
+            gathering.now_ms = max(now_ms, self.journal.last_now_ms)
+        self.machine.decide(command, address, gathering.now_ms, gathering, self._outputs)
+        if not self._scheduled:
+            self._scheduled = True
+            self.runtime.call_soon(self._flush)
+
+    def start(self, identity_key: bytes, name_reuse_wait_ms: int) -> None:
+        """First thing after recovery."""
+        self.submit(StartServer(identity_key, name_reuse_wait_ms), None)
+
+    def report_disk_space(self, free_bytes: int, reserve_bytes: int) -> None:
+        """Refuse sends while less than the reserve is free."""
+        nearly_full = free_bytes < reserve_bytes
+        if nearly_full or self.machine.state.nearly_full:
+            self.submit(ReportDiskSpace(nearly_full, free_bytes), None)
+
+    # Batches ----------------------------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        if self._gathering.parts:
+            if self._written is None:
+                self._close_batch()
+            elif self.answer_early:
+                self._release_all(self._take_outputs())
+        elif self._written is not None and not self.answer_early:
+            self._written[2].extend(self._take_outputs())
+        else:
+            self._release_all(self._take_outputs())
+        pending_bytes = self._gathering.length_bytes + (self._written[0].length_bytes if self._written else 0)
+        self._set_congested(pending_bytes > PENDING_BYTES)
+        self._set_timer()
+
+    def _close_batch(self) -> None:
+        gathering, outputs = self._gathering, self._take_outputs()
+        batch = self.journal.close_batch(gathering.parts, gathering.length_bytes, gathering.now_ms)
+        self.contents.add(gathering.contents)
+        self._gathering = Gathering(self.journal.next_payload_position)
+        self._written = (batch, gathering, outputs)
+        self.runtime.write(partial(self.journal.write, batch), self._on_written)
+        self.checkpointer.closed(batch)
+        if self.answer_early:
+            self._written = (batch, gathering, [])
+            self._release_all(outputs)
+
+    def _on_written(self, result: None, error: BaseException | None) -> None:
+        if error is not None:
+            self.runtime.fail_stop(error)
+            return
+        assert self._written is not None
+        batch, _, outputs = self._written
+        self._written = None
+        if self._gathering.parts:
+            self._close_batch()
+        self.contents.durable_before(batch.next_position)
+        self._release_all(outputs)
+        self.checkpointer.durable()
+        if self.congested or not self._scheduled:
+            self._flush_later()
+        if self._drained is not None:
+            self._end_if_drained()
+
+    def _flush_later(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self.runtime.call_soon(self._flush)
+
+    def _set_congested(self, congested: bool) -> None:
+        if congested != self.congested:
+            self.congested = congested
+            self.on_congestion(congested)
+
+    # Outputs out ------------------------------------------------------------------------------------------------
+
+    def _take_outputs(self) -> list[Addressed]:
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def _release_all(self, outputs: Iterable[Addressed]) -> None:
+        for address, output in outputs:
+            if type(output) is Received and output.messages:
+                self._release_messages(address, output)
+            else:
+                address.deliver(output)
+
+    def _release_messages(self, address: Address, output: Received) -> None:
+        if self.answer_early:
+            for message in output.messages:
+                message.content = self._gathering.contents.get(message.position)
+        if self.contents.fill(output.messages):
+            self._deliver(address, output)
+        else:
+            job = partial(self.contents.read, output.messages)
+            self.runtime.read(job, partial(self._on_read, address, output))
+
+    def _on_read(self, address: Address, output: Received, result: None, error: BaseException | None) -> None:
+        if error is not None:
+            self.runtime.fail_stop(error)
+            return
+        self._deliver(address, output)
+
+    def _deliver(self, address: Address, output: Received) -> None:
+        if not address.deliver(output):
+            self.submit(ReturnUndelivered(output.host, [message.lease for message in output.messages]), None)
+
+    # Time -------------------------------------------------------------------------------------------------------
+
+    def _set_timer(self) -> None:
+        due_ms = self.machine.next_due_ms()
+        if due_ms != self._timer_due_ms:
+            if self._timer is not None:
+                self.runtime.cancel(self._timer)
+            self._timer_due_ms = due_ms
+            self._timer = None if due_ms is None else self.runtime.call_at(due_ms, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = self._timer_due_ms = None
+        self.submit(Tick(), None)
+
+    # The end ----------------------------------------------------------------------------------------------------
+
+    def drain(self, drained: Callable[[], None]) -> None:
+        """Call `drained` when every batch is durable and its outputs are out, and a last checkpoint is published."""
+        self._drained = drained
+        self._flush_later()
+        self.runtime.call_soon(self._end_if_drained)
+
+    def _end_if_drained(self) -> None:
+        if self._drained is None or self._written is not None or self._gathering.parts:
+            return
+        drained, self._drained = self._drained, None
+        drained()

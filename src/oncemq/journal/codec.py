@@ -1,0 +1,142 @@
+"""Records as bytes, and back.
+
+A batch's payload is records one after another: tag (1 byte), length of the fields (4 bytes, little-endian), the
+fields as a MessagePack array in the order of the record's class. After a Published record follow its contents,
+whose lengths are its last field.
+
+A content: CRC32C of the rest (4), length of the properties (4), kind (1), properties, body. It is checked whenever
+it is read.
+"""
+
+import struct
+from collections.abc import Iterator
+
+import msgspec
+from crc32c import crc32c
+
+from oncemq.core import records
+from oncemq.core.apply import Places
+from oncemq.core.model import Content
+from oncemq.journal.errors import JournalError
+
+FRAME = struct.Struct("<BI")
+CONTENT = struct.Struct("<IB")
+CRC = struct.Struct("<I")
+CONTENT_OVERHEAD_BYTES = CRC.size + CONTENT.size
+
+TAGS: dict[int, type[records.Record]] = {
+    1: records.IdentitySet,
+    2: records.HostCreated,
+    3: records.QueueCreated,
+    4: records.QueueChanged,
+    5: records.QueueTagged,
+    6: records.QueuePurged,
+    7: records.QueueDeleted,
+    8: records.Published,
+    9: records.Delivered,
+    10: records.Released,
+    11: records.LeaseExtended,
+    12: records.Removed,
+    13: records.Moved,
+    14: records.MoveTaskStarted,
+    15: records.MoveTaskEnded,
+}
+"""A tag is never given to another record; a record whose fields change gets a new one."""
+
+TAG_OF = {record: tag for tag, record in TAGS.items()}
+PUBLISHED = TAG_OF[records.Published]
+
+
+class RecordCorrupt(JournalError):
+    """Bytes that passed the batch's checksum are no record: a bug, or a journal of a newer version."""
+
+
+class ContentCorrupt(JournalError):
+    """The stored bytes of a message fail their checksum."""
+
+
+class PublishedFields(msgspec.Struct, array_like=True):
+    """Published as it is written: lengths in place of contents."""
+
+    host: int
+    first_message: int
+    queues: list[tuple[int, int]]
+    due_ms: int
+    group: str | None
+    deduplication: bytes | None
+    deduplication_window_ms: int
+    lengths: list[int]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoders = {
+    tag: msgspec.msgpack.Decoder(PublishedFields if record is records.Published else record)
+    for tag, record in TAGS.items()
+}
+
+
+def encode_content(content: Content) -> bytes:
+    """A message as it is stored."""
+    rest = CONTENT.pack(len(content.properties), content.kind) + content.properties + content.body
+    return CRC.pack(crc32c(rest)) + rest
+
+
+def decode_content(stored: bytes) -> Content:
+    """A message from its stored bytes; ContentCorrupt if they are not what was written."""
+    if len(stored) < CONTENT_OVERHEAD_BYTES or CRC.unpack_from(stored)[0] != crc32c(stored[CRC.size :]):
+        raise ContentCorrupt("the stored bytes of a message fail their checksum")
+    properties_length, kind = CONTENT.unpack_from(stored, CRC.size)
+    body_at = CONTENT_OVERHEAD_BYTES + properties_length
+    return Content(kind, stored[CONTENT_OVERHEAD_BYTES:body_at], stored[body_at:])
+
+
+def encode_record(record: records.Record) -> bytes:
+    """Any record but Published."""
+    fields = _encode(record)
+    return FRAME.pack(TAG_OF[type(record)], len(fields)) + fields
+
+
+def encode_published(record: records.Published, stored: list[bytes]) -> bytes:
+    """A Published record, but for its stored contents, which must follow it."""
+    lengths = [len(each) for each in stored]
+    fields = _encode(
+        (
+            record.host,
+            record.first_message,
+            record.queues,
+            record.due_ms,
+            record.group,
+            record.deduplication,
+            record.deduplication_window_ms,
+            lengths,
+        )
+    )
+    return FRAME.pack(PUBLISHED, len(fields)) + fields
+
+
+def decode_payload(payload: memoryview | bytes, position: int) -> Iterator[tuple[records.Record, Places | None]]:
+    """The records of a payload that starts at `position`. A Published comes without contents, but with their places."""
+    at, end = 0, len(payload)
+    while at < end:
+        if end - at < FRAME.size:
+            raise RecordCorrupt(f"a record is cut short at byte {at} of a batch")
+        tag, length = FRAME.unpack_from(payload, at)
+        at += FRAME.size
+        if tag not in _decoders or length > end - at:
+            raise RecordCorrupt(f"unknown record {tag} of {length} bytes at byte {at} of a batch")
+        try:
+            fields = _decoders[tag].decode(payload[at : at + length])
+        except msgspec.MsgspecError as error:
+            raise RecordCorrupt(f"record {tag} at byte {at} of a batch: {error}") from error
+        at += length
+        if not isinstance(fields, PublishedFields):
+            yield fields, None
+            continue
+        positions = []
+        for stored_length in fields.lengths:
+            positions.append(position + at)
+            at += stored_length
+        if at > end:
+            raise RecordCorrupt(f"the contents of a record end behind their batch at byte {end}")
+        *given, lengths = msgspec.structs.astuple(fields)
+        yield records.Published(*given, []), Places(positions, lengths)

@@ -1,0 +1,44 @@
+"""The batch that gathers: records become bytes as they are made, and contents get their positions."""
+
+from oncemq.core.apply import Places
+from oncemq.core.model import Content
+from oncemq.core.records import Published, Record
+from oncemq.journal.codec import encode_content, encode_published, encode_record
+
+
+class Gathering:
+    """A core Log over memory. `contents` are those of this batch, by position, for who reads them before they are
+    on disk.
+    """
+
+    __slots__ = ("contents", "length_bytes", "now_ms", "parts", "position")
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        """Of the first byte of the payload."""
+        self.now_ms = 0
+        self.parts: list[bytes] = []
+        self.length_bytes = 0
+        self.contents: dict[int, Content] = {}
+
+    def write(self, record: Record) -> Places | None:
+        """Append the record."""
+        if type(record) is not Published:
+            frame = encode_record(record)
+            self.parts.append(frame)
+            self.length_bytes += len(frame)
+            return None
+        stored = [encode_content(content) for content in record.contents]
+        frame = encode_published(record, stored)
+        at = self.length_bytes + len(frame)
+        positions, lengths = [], []
+        for content, each in zip(record.contents, stored, strict=True):
+            position = self.position + at
+            self.contents[position] = content
+            positions.append(position)
+            lengths.append(len(each))
+            at += len(each)
+        self.parts.append(frame)
+        self.parts += stored
+        self.length_bytes = at
+        return Places(positions, lengths)

@@ -1,0 +1,135 @@
+"""The composition root: the only place where the parts are wired together."""
+
+import asyncio
+import resource
+import secrets
+import signal
+import ssl
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from oncemq.clock import Clock
+from oncemq.config import Configuration, port_number
+from oncemq.core.commands import EndWaiting
+from oncemq.engine.checkpointer import Checkpointer
+from oncemq.engine.contents import Contents
+from oncemq.engine.engine import Engine
+from oncemq.engine.recovery import recover
+from oncemq.journal.disk import FolderDisk, lock_folder
+from oncemq.net.http_listener import HttpConnection
+from oncemq.net.listener import Connections
+from oncemq.net.runtime import AsyncioRuntime
+from oncemq.protocols.sqs.access import Access
+from oncemq.protocols.sqs.door import SqsDoor
+
+LISTEN_BACKLOG = 4_096
+HOUSEKEEPING_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+class Server:
+    """One process that serves one data folder."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self._stop = asyncio.Event()
+
+    async def run(self, ready: Callable[[str], None]) -> None:
+        """Serve until SIGTERM or SIGINT. `ready` gets the line that says where. Raises JournalError, OSError."""
+        configuration = self.configuration
+        began = time.monotonic()
+        folder = Path(configuration.data)
+        lock = lock_folder(folder)
+        disk = FolderDisk(folder)
+        recovered = recover(disk, secrets.token_bytes(16))
+        loop = asyncio.get_running_loop()
+        clock = Clock(recovered.journal.last_now_ms)
+        runtime = AsyncioRuntime(loop, clock)
+        checkpointer = Checkpointer(recovered.machine, recovered.journal, recovered.store, runtime)
+        checkpointer.every_bytes = configuration.checkpoint_bytes
+        contents = Contents(recovered.journal)
+        engine = Engine(recovered.machine, recovered.journal, contents, checkpointer, runtime)
+        engine.start(secrets.token_bytes(32), configuration.queue_name_reuse_seconds * 1000)
+        connections = Connections(clock.now_ms)
+        engine.on_congestion = connections.congestion
+        log.info(
+            "server.recovered",
+            batches=recovered.replayed_batches,
+            records=recovered.replayed_records,
+            seconds=round(time.monotonic() - began, 3),
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        doors, listeners = await self._open_doors(engine, connections)
+        self._keep_house(loop, engine, connections, disk, clock)
+        ready("ready " + " ".join(doors))
+        await self._stop.wait()
+        await self._close(engine, connections, listeners, runtime)
+        recovered.journal.close()
+        recovered.store.close()
+        lock.release()
+
+    async def _open_doors(self, engine: Engine, connections: Connections) -> tuple[list[str], list[asyncio.Server]]:
+        doors: list[str] = []
+        listeners: list[asyncio.Server] = []
+        configuration = self.configuration
+        port = port_number("sqs-port", configuration.sqs_port)
+        if port is not None:
+            certificate = _tls(configuration)
+            door = SqsDoor(
+                Access(configuration.sqs_auth, {key.id: (key.secret, key.account) for key in configuration.keys}),
+                engine.machine.state.system.identity_key,
+                default_region=configuration.region,
+                tls=certificate is not None,
+            )
+            make = partial(HttpConnection, connections, engine, door)
+            listener = await asyncio.get_running_loop().create_server(
+                make, configuration.host, port, ssl=certificate, backlog=LISTEN_BACKLOG
+            )
+            listeners.append(listener)
+            bound = listener.sockets[0].getsockname()[1]
+            host = f"[{configuration.host}]" if ":" in configuration.host else configuration.host
+            doors.append(f"sqs={'https' if certificate else 'http'}://{host}:{bound}")
+        return doors, listeners
+
+    def _keep_house(
+        self, loop: asyncio.AbstractEventLoop, engine: Engine, connections: Connections, disk: FolderDisk, clock: Clock
+    ) -> None:
+        engine.report_disk_space(disk.free_bytes(), self.configuration.disk_reserve_bytes)
+        connections.close_idle()
+        clock.log_step()
+        if not self._stop.is_set():
+            loop.call_later(HOUSEKEEPING_SECONDS, self._keep_house, loop, engine, connections, disk, clock)
+
+    async def _close(
+        self, engine: Engine, connections: Connections, listeners: list[asyncio.Server], runtime: AsyncioRuntime
+    ) -> None:
+        log.info("server.draining", connections=len(connections))
+        for listener in listeners:
+            listener.close()
+        engine.submit(EndWaiting(), None)
+        await connections.drain(self.configuration.drain_seconds)
+        drained = asyncio.Event()
+        engine.drain(drained.set)
+        await drained.wait()
+        await runtime.end()
+        log.info("server.stopped")
+
+
+def _tls(configuration: Configuration) -> ssl.SSLContext | None:
+    if configuration.tls_certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(configuration.tls_certificate, configuration.tls_key)
+    return context
+
+
+def allow_many_files() -> None:
+    """Raise the soft limit of open files to the hard one: every connection is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
