@@ -59,11 +59,12 @@ class HttpReader:
         self._parser = httptools.HttpRequestParser(self)
         self._events: list[HttpEvent] = []
         self._request = HttpRequest()
+        self._headers = self._request.headers
         self._in_request = False
         self._in_head = True
         self._begun = 0
-        self._head_bytes = 0
-        self._header_count = 0
+        self._repeated_headers = 0
+        self._fed_bytes = 0
         self._wire_bytes = 0
         self._chunks: list[bytes] = []
         self._body_bytes = 0
@@ -74,13 +75,14 @@ class HttpReader:
         if self._fault is not None:
             return []
         begun = self._begun
+        self._fed_bytes = len(data)
         try:
             self._parse(data)
-            self._count_wire_bytes(len(data) if self._begun == begun else 0)
+            if self._in_request:
+                self._count_wire_bytes(len(data) if self._begun == begun else 0)
         except httptools.HttpParserError as error:
-            fault = self._fault or HttpFault(400, f"Bad request: {str(error)[:200]}.")
-            self._fault = fault
-            self._events.append(fault)
+            self._fault = self._fault or HttpFault(400, f"Bad request: {str(error)[:200]}.")
+            self._events.append(self._fault)
         except HttpFault as fault:
             self._fault = fault
             self._events.append(fault)
@@ -100,9 +102,11 @@ class HttpReader:
                     return
 
     def _count_wire_bytes(self, length: int) -> None:
-        """Bounds what the parser keeps to itself: an unfinished header or trailer, sizes of chunks."""
-        if not self._in_request:
-            return
+        """Bounds what the parser keeps to itself: an unfinished header or trailer, sizes of chunks.
+
+        Bytes are counted that came by themselves; those that came with the end of the request before are at most one
+        read of the socket.
+        """
         self._wire_bytes += length
         if self._in_head and self._wire_bytes > HEAD_BYTES:
             raise HttpFault(431, f"Request line and headers are larger than {HEAD_BYTES} bytes.")
@@ -116,43 +120,47 @@ class HttpReader:
     # Called by httptools, in this order for each request.
 
     def on_message_begin(self) -> None:
-        self._request = HttpRequest()
+        self._request = request = HttpRequest()
+        self._headers = request.headers
         self._in_request = self._in_head = True
         self._begun += 1
-        self._head_bytes = self._header_count = self._wire_bytes = self._body_bytes = 0
+        self._repeated_headers = self._wire_bytes = self._body_bytes = 0
         self._chunks = []
 
     def on_url(self, part: bytes) -> None:
-        self._head_bytes += len(part)
-        if self._head_bytes > HEAD_BYTES:
-            self._refuse(431, f"Request line and headers are larger than {HEAD_BYTES} bytes.")
         self._request.target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_count += 1
-        self._head_bytes += len(name) + len(value)
-        if self._header_count > HEADERS:
-            self._refuse(431, f"More than {HEADERS} headers.")
-        if self._head_bytes > HEAD_BYTES:
-            self._refuse(431, f"Request line and headers are larger than {HEAD_BYTES} bytes.")
-        if self._in_head:  # after it these are trailers, which mean nothing here
-            name = name.lower()
-            headers = self._request.headers
-            headers[name] = value if name not in headers else headers[name] + b"," + value
+        name = name.lower()
+        headers = self._headers
+        if name in headers:
+            self._repeated_headers += 1
+            if self._in_head and self._repeated_headers <= HEADERS:
+                headers[name] += b"," + value
+        elif self._in_head:  # after it these are trailers, which mean nothing here
+            headers[name] = value
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         request = self._request
         request.method = self._parser.get_method()
-        headers = request.headers
+        headers = self._headers
+        if len(headers) + self._repeated_headers > HEADERS:
+            self._refuse(431, f"More than {HEADERS} headers.")
+        if self._fed_bytes + self._wire_bytes > HEAD_BYTES:
+            self._measure_head()
         length = headers.get(b"content-length")
         if length is not None and (len(length) > 9 or int(length) > BODY_BYTES):
             self._refuse(413, f"The request's body is larger than {BODY_BYTES} bytes.")
-        expectation = headers.get(b"expect")
-        if expectation is not None and self._parser.get_http_version() != "1.0":
-            if expectation.lower() != b"100-continue":
+        if b"expect" in headers and self._parser.get_http_version() != "1.0":
+            if headers[b"expect"].lower() != b"100-continue":
                 self._refuse(417, "The only expectation that can be met is 100-continue.")
             self._events.append(CONTINUE)
+
+    def _measure_head(self) -> None:
+        size_bytes = len(self._request.target) + sum(len(name) + len(value) for name, value in self._headers.items())
+        if size_bytes > HEAD_BYTES:
+            self._refuse(431, f"Request line and headers are larger than {HEAD_BYTES} bytes.")
 
     def on_body(self, part: bytes) -> None:
         self._body_bytes += len(part)
@@ -164,8 +172,9 @@ class HttpReader:
         request = self._request
         chunks = self._chunks
         request.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        request.keep_alive = self._parser.should_keep_alive()
-        request.old = self._parser.get_http_version() == "1.0"
+        parser = self._parser
+        request.keep_alive = parser.should_keep_alive()
+        request.old = parser.get_http_version() == "1.0"
         self._in_request = False
         self._events.append(request)
 

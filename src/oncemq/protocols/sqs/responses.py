@@ -1,6 +1,7 @@
 """What clients are answered, one Struct an action that answers anything, shared by both protocols.
 
-A member that is None is left out, as AWS does.
+A member that is None is left out, as AWS does; so are empty lists of a batch, though the model calls them required
+(clients take a list that is there for a sign of failures).
 """
 
 import msgspec
@@ -37,8 +38,8 @@ class SendMessageBatchResultEntry(Response):
 
 
 class SendMessageBatchResult(Response):
-    successful: list[SendMessageBatchResultEntry]
-    failed: list[BatchResultErrorEntry]
+    successful: list[SendMessageBatchResultEntry] | None = None
+    failed: list[BatchResultErrorEntry] | None = None
 
 
 class ReceivedAttributeValue(Response):
@@ -66,8 +67,8 @@ class DeleteMessageBatchResultEntry(Response):
 
 
 class DeleteMessageBatchResult(Response):
-    successful: list[DeleteMessageBatchResultEntry]
-    failed: list[BatchResultErrorEntry]
+    successful: list[DeleteMessageBatchResultEntry] | None = None
+    failed: list[BatchResultErrorEntry] | None = None
 
 
 class ChangeMessageVisibilityBatchResultEntry(Response):
@@ -75,8 +76,8 @@ class ChangeMessageVisibilityBatchResultEntry(Response):
 
 
 class ChangeMessageVisibilityBatchResult(Response):
-    successful: list[ChangeMessageVisibilityBatchResultEntry]
-    failed: list[BatchResultErrorEntry]
+    successful: list[ChangeMessageVisibilityBatchResultEntry] | None = None
+    failed: list[BatchResultErrorEntry] | None = None
 
 
 class CreateQueueResult(Response):

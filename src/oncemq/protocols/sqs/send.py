@@ -85,7 +85,7 @@ def _sent_batch(ids: HostIdentity, entries: list[Entry], output: Output) -> Send
             successful.append(_sent_entry(ids, entry_id, outgoing, result))
         else:
             failed.append(failed_entry(entry_id, error_of_request(result, entry)))
-    return SendMessageBatchResult(successful, failed)
+    return SendMessageBatchResult(successful or None, failed or None)
 
 
 def _sent_entry(ids: HostIdentity, entry_id: str, outgoing: Outgoing, sent: SentMessage) -> SendMessageBatchResultEntry:

@@ -72,7 +72,9 @@ def delete_message_batch(call: Call, request: requests.DeleteMessageBatch) -> As
 
 def _deleted_batch(checked: Checked, output: Output) -> DeleteMessageBatchResult:
     done, failed = _sort_out(checked, output)
-    return DeleteMessageBatchResult([DeleteMessageBatchResultEntry(entry_id) for entry_id in done], failed)
+    return DeleteMessageBatchResult(
+        [DeleteMessageBatchResultEntry(entry_id) for entry_id in done] or None, failed or None
+    )
 
 
 def change_message_visibility_batch(call: Call, request: requests.ChangeMessageVisibilityBatch) -> Asked:
@@ -97,7 +99,7 @@ def change_message_visibility_batch(call: Call, request: requests.ChangeMessageV
 def _changed_batch(checked: Checked, output: Output) -> ChangeMessageVisibilityBatchResult:
     done, failed = _sort_out(checked, output)
     return ChangeMessageVisibilityBatchResult(
-        [ChangeMessageVisibilityBatchResultEntry(entry_id) for entry_id in done], failed
+        [ChangeMessageVisibilityBatchResultEntry(entry_id) for entry_id in done] or None, failed or None
     )
 
 
