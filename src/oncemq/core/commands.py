@@ -104,7 +104,7 @@ class RemovePermission(QueueCommand):
 # Messages -------------------------------------------------------------------------------------------------------
 
 
-class NewMessage(msgspec.Struct):
+class NewMessage(msgspec.Struct, gc=False):
     """A message to send. `size_bytes` is what the limit counts (body and attributes)."""
 
     content: Content
@@ -132,7 +132,7 @@ class ReceiveMessages(QueueCommand):
     """ReceiveRequestAttemptId in UTF-8; FIFO only."""
 
 
-class Lease(msgspec.Struct, frozen=True, array_like=True):
+class Lease(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a receipt handle says: an entry of a queue, by its numbers, leased under a token."""
 
     queue: int

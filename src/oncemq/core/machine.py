@@ -26,9 +26,13 @@ class Machine:
     def __init__(self) -> None:
         self.state = Partition(Pieces(encode_piece))
 
+    def turn(self, now_ms: int, log: Log, outputs: list[Addressed]) -> Turn:
+        """What the decisions of one batch share. `now_ms` never falls from one batch to the next."""
+        return Turn(self.state, now_ms, log, outputs)
+
     def decide(self, command: commands.Command, address: Any, now_ms: int, log: Log, outputs: list[Addressed]) -> None:
-        """Decide one command. `now_ms` never falls, and is the same for all commands of a batch."""
-        DECIDE[type(command)](Turn(self.state, now_ms, log, outputs), command, address)
+        """Decide one command in a turn of its own."""
+        decide(self.turn(now_ms, log, outputs), command, address)
 
     def replay(self, record: Record, now_ms: int, places: Places) -> None:
         """Apply one record of the journal."""
@@ -95,3 +99,8 @@ DECIDE: dict[type[commands.Command], Callable[[Turn, Any, Any], None]] = {
     commands.StartServer: _start_server,
     commands.ReportDiskSpace: _report_disk_space,
 }
+
+
+def decide(turn: Turn, command: commands.Command, address: Any) -> None:
+    """Decide one command: records into the turn's batch, answers into its outputs."""
+    DECIDE[type(command)](turn, command, address)

@@ -28,31 +28,32 @@ class Messages:
 
     def add(self, positions: Sequence[int], lengths: Sequence[int], references: int) -> int:
         """Store a run of messages, each held by `references` entries; returns the first one's number."""
-        first = self.next
+        first = number = self.next
         live_in_segment = self.live_in_segment
         for position, length in zip(positions, lengths, strict=True):
-            block = self._tail()
+            block = self.blocks.get(number >> BLOCK_SHIFT)
+            if block is None:
+                block = self._new_block(number)
+            elif block.epoch != self.pieces.epoch:
+                self.pieces.touch(block)
             block.position.append(position)
             block.length.append(length)
             block.references.append(references)
             block.live += 1
-            self.next += 1
+            number += 1
             segment = position >> SEGMENT_SHIFT
             live_in_segment[segment] = live_in_segment.get(segment, 0) + 1
-        self.live += self.next - first
+        self.next = number
+        self.live += number - first
         return first
 
-    def _tail(self) -> MessageBlock:
-        number = self.next >> BLOCK_SHIFT
-        block = self.blocks.get(number)
-        if block is None:
-            block = self.blocks[number] = MessageBlock(key_of(MESSAGES, self.host, 0, number))
-            self.pieces.created(block)
-            if self.next & BLOCK_MASK:  # number 0 is nobody's
-                for column in (block.position, block.length, block.references):
-                    column.append(0)
-        elif block.epoch != self.pieces.epoch:
-            self.pieces.touch(block)
+    def _new_block(self, number: int) -> MessageBlock:
+        block = MessageBlock(key_of(MESSAGES, self.host, 0, number >> BLOCK_SHIFT))
+        self.blocks[number >> BLOCK_SHIFT] = block
+        self.pieces.created(block)
+        if number & BLOCK_MASK:  # number 0 is nobody's
+            for column in (block.position, block.length, block.references):
+                column.append(0)
         return block
 
     def place(self, number: int) -> tuple[int, int]:

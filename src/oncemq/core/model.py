@@ -25,7 +25,7 @@ CONTENT_SQS = 0
 CONTENT_AMQP = 1
 
 
-class Content(msgspec.Struct, frozen=True, array_like=True):
+class Content(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A message as it came: `kind` says which door wrote `properties` and `body`, and so how to read them."""
 
     kind: int

@@ -39,7 +39,7 @@ class QueueNames(Output):
     more: bool
 
 
-class SentMessage(msgspec.Struct):
+class SentMessage(msgspec.Struct, gc=False):
     """`message` is the number that MessageId and SequenceNumber are made of; of a duplicate, the first one's."""
 
     message: int
@@ -50,7 +50,7 @@ class Sent(Output):
     results: list[SentMessage | Refusal]
 
 
-class ReceivedMessage(msgspec.Struct):
+class ReceivedMessage(msgspec.Struct, gc=False):
     """A leased message. The engine sets `content` from `position` and `length_bytes` before the output leaves."""
 
     lease: Lease

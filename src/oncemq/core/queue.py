@@ -146,7 +146,8 @@ class Queue(Piece):
         self, first_message: int, count: int, sent_ms: int, due_ms: int, group: str | None, priority: int = 0
     ) -> int:
         """Append entries for a run of messages; due_ms 0: ready now. Returns the first entry's number."""
-        self.touch()
+        if self.epoch != self.pieces.epoch:
+            self.pieces.touch(self)
         first = self.next_entry.get(priority)
         if first is None:
             first = self.next_entry[priority] = priority << PRIORITY_SHIFT
@@ -159,16 +160,23 @@ class Queue(Piece):
             self._extend(block, first_message + done, length, state, sent_ms, due_ms, group_number)
             self.next_entry[priority] += length
             done += length
-        self._count(state, count)
-        if state == READY and group_number == NO_GROUP:
-            self.order.ready_run(first, count)
+        if due_ms:
+            self.delayed += count
         else:
-            tell = self.order.ready if state == READY else self.order.held
-            for entry in range(first, first + count):
-                tell(entry)
-        if isinstance(self.order, Fair):
-            self.order.sent(group_number, sent_ms)
+            self.ready += count
+        self._tell_order(first, count, state, group_number, sent_ms)
         return first
+
+    def _tell_order(self, first: int, count: int, state: int, group: int, sent_ms: int) -> None:
+        order = self.order
+        if state == READY and group == NO_GROUP:
+            order.ready_run(first, count)
+            return
+        tell = order.ready if state == READY else order.held
+        for entry in range(first, first + count):
+            tell(entry)
+        if isinstance(order, Fair):
+            order.sent(group, sent_ms)
 
     def _tail(self, priority: int) -> Block:
         number = self.next_entry[priority] >> BLOCK_SHIFT

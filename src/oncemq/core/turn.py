@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from oncemq.core.apply import NOWHERE, Places, apply
+from oncemq.core.apply import APPLY, NOWHERE, Places
 from oncemq.core.commands import QueueCommand
 from oncemq.core.host import Host, Partition
 from oncemq.core.outputs import Output
@@ -31,7 +31,7 @@ class Turn:
 
     def emit(self, record: Record) -> None:
         """It happened: into the batch, and into the state."""
-        apply(self.state, record, self.now_ms, self.log.write(record) or NOWHERE)
+        APPLY[type(record)](self.state, record, self.now_ms, self.log.write(record) or NOWHERE)
 
     def answer(self, address: Any, output: Output | Refusal) -> None:
         """To be released when this batch is durable."""

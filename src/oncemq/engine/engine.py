@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from oncemq.core.commands import Command, ReportDiskSpace, ReturnUndelivered, StartServer, Tick
-from oncemq.core.machine import Machine
+from oncemq.core.machine import Machine, decide
 from oncemq.core.outputs import Output, Received
 from oncemq.core.refusals import Refusal
 from oncemq.core.turn import Addressed
@@ -47,7 +47,7 @@ class Engine:
         self.answer_early = False
         """A planted bug for tests of the tests: let outputs out before they are durable."""
         self._gathering = Gathering(journal.next_payload_position)
-        self._outputs: list[Addressed] = []
+        self._turn = machine.turn(0, self._gathering, [])
         self._written: tuple[Batch, Gathering, list[Addressed]] | None = None
         self._scheduled = False
         self._timer: Any = None
@@ -58,11 +58,9 @@ class Engine:
 
     def submit(self, command: Command, address: Address | None) -> None:
         """Decide a command now; its answer comes to `address.deliver`."""
-        gathering = self._gathering
-        if not gathering.parts:
-            now_ms = self.runtime.now_ms()
-            gathering.now_ms = max(now_ms, self.journal.last_now_ms)
-        self.machine.decide(command, address, gathering.now_ms, gathering, self._outputs)
+        if not self._gathering.parts:  # from its first record on, a batch has one time
+            self._turn.now_ms = max(self.runtime.now_ms(), self.journal.last_now_ms)
+        decide(self._turn, command, address)
         if not self._scheduled:
             self._scheduled = True
             self.runtime.call_soon(self._flush)
@@ -96,9 +94,10 @@ class Engine:
 
     def _close_batch(self) -> None:
         gathering, outputs = self._gathering, self._take_outputs()
-        batch = self.journal.close_batch(gathering.parts, gathering.length_bytes, gathering.now_ms)
+        batch = self.journal.close_batch(gathering.parts, gathering.length_bytes, self._turn.now_ms)
         self.contents.add(gathering.contents)
         self._gathering = Gathering(self.journal.next_payload_position)
+        self._turn = self.machine.turn(self._turn.now_ms, self._gathering, [])
         self._written = (batch, gathering, outputs)
         self.runtime.write(partial(self.journal.write, batch), self._on_written)
         self.checkpointer.closed(batch)
@@ -136,7 +135,7 @@ class Engine:
     # Outputs out ------------------------------------------------------------------------------------------------
 
     def _take_outputs(self) -> list[Addressed]:
-        outputs, self._outputs = self._outputs, []
+        outputs, self._turn.outputs = self._turn.outputs, []
         return outputs
 
     def _release_all(self, outputs: Iterable[Addressed]) -> None:

@@ -10,6 +10,7 @@ it is read.
 
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 from crc32c import crc32c
@@ -69,7 +70,7 @@ class PublishedFields(msgspec.Struct, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decoders = {
+_decoders: dict[int, msgspec.msgpack.Decoder[Any]] = {
     tag: msgspec.msgpack.Decoder(PublishedFields if record is records.Published else record)
     for tag, record in TAGS.items()
 }
@@ -138,5 +139,17 @@ def decode_payload(payload: memoryview | bytes, position: int) -> Iterator[tuple
             at += stored_length
         if at > end:
             raise RecordCorrupt(f"the contents of a record end behind their batch at byte {end}")
-        *given, lengths = msgspec.structs.astuple(fields)
-        yield records.Published(*given, []), Places(positions, lengths)
+        yield _published(fields), Places(positions, fields.lengths)
+
+
+def _published(fields: PublishedFields) -> records.Published:
+    return records.Published(
+        fields.host,
+        fields.first_message,
+        fields.queues,
+        fields.due_ms,
+        fields.group,
+        fields.deduplication,
+        fields.deduplication_window_ms,
+        [],
+    )

@@ -11,12 +11,11 @@ class Gathering:
     on disk.
     """
 
-    __slots__ = ("contents", "length_bytes", "now_ms", "parts", "position")
+    __slots__ = ("contents", "length_bytes", "parts", "position")
 
     def __init__(self, position: int) -> None:
         self.position = position
         """Of the first byte of the payload."""
-        self.now_ms = 0
         self.parts: list[bytes] = []
         self.length_bytes = 0
         self.contents: dict[int, Content] = {}
@@ -28,17 +27,18 @@ class Gathering:
             self.parts.append(frame)
             self.length_bytes += len(frame)
             return None
-        stored = [encode_content(content) for content in record.contents]
+        contents = record.contents
+        stored = [encode_content(content) for content in contents]
         frame = encode_published(record, stored)
-        at = self.length_bytes + len(frame)
+        at = self.position + self.length_bytes + len(frame)
         positions, lengths = [], []
-        for content, each in zip(record.contents, stored, strict=True):
-            position = self.position + at
-            self.contents[position] = content
-            positions.append(position)
-            lengths.append(len(each))
-            at += len(each)
+        for content, each in zip(contents, stored, strict=True):
+            self.contents[at] = content
+            positions.append(at)
+            length = len(each)
+            lengths.append(length)
+            at += length
         self.parts.append(frame)
         self.parts += stored
-        self.length_bytes = at
+        self.length_bytes = at - self.position
         return Places(positions, lengths)

@@ -110,7 +110,6 @@ def take(
     maximum = min(maximum, limit - queue.leased)
     dead_letters = DEAD_LETTERS_PER_RECEIVE
     taken: list[int] = []
-    first_token = host.next_token
     while queue.ready and len(taken) < maximum and dead_letters > 0:
         entries = queue.order.peek(maximum - len(taken), turn.now_ms)
         if not entries:
@@ -126,19 +125,20 @@ def take(
         taken += entries
         if attempt is not None:
             break
-    messages = [_received(host, queue, entry, first_token + at) for at, entry in enumerate(taken)]
+    messages = [_received(host, queue, entry) for entry in taken]
     if taken and not visibility_timeout_ms:
         turn.emit(Released(host.number, queue.number, taken, 0, True, False))
     return messages
 
 
-def _received(host: Host, queue: Queue, entry: int, token: int) -> ReceivedMessage:
+def _received(host: Host, queue: Queue, entry: int) -> ReceivedMessage:
+    """As it was just leased. Its token is the entry's own: a dead letter on the way may have given others out."""
     block, index = queue.blocks[entry >> BLOCK_SHIFT], entry & BLOCK_MASK
     number = block.message[index]
     position, length = host.messages.place(number)
     source = block.source[index] if block.source is not None else 0
     return ReceivedMessage(
-        Lease(queue.number, entry, token),
+        Lease(queue.number, entry, block.token[index]),
         number,
         position,
         length,
@@ -180,4 +180,4 @@ def _receive_again(
             return None
     due_ms = turn.now_ms + visibility_timeout_ms
     turn.emit(LeaseExtended(host.number, queue.number, known.entries, due_ms, False))
-    return [_received(host, queue, entry, known.first_token + at) for at, entry in enumerate(known.entries)]
+    return [_received(host, queue, entry) for entry in known.entries]

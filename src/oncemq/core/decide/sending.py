@@ -49,12 +49,12 @@ def send_messages(turn: Turn, command: SendMessages, address: Any) -> None:
 
 
 def _send_standard(turn: Turn, host: Host, queue: Queue, command: SendMessages) -> list[SentMessage | Refusal]:
-    settings = queue.settings
     results: list[SentMessage | Refusal] = []
     run: list[NewMessage] = []
+    maximum_bytes = queue.settings.maximum_message_bytes
     for message in command.messages:
-        if message.size_bytes > settings.maximum_message_bytes:
-            results.append(MessageTooLarge(settings.maximum_message_bytes))
+        if message.size_bytes > maximum_bytes:
+            results.append(MessageTooLarge(maximum_bytes))
         elif message.deduplication is not None:
             results.append(NotForStandardQueues("deduplication"))
         else:

@@ -27,8 +27,9 @@ class Plain:
             self.heads[entry >> PRIORITY_SHIFT] = entry
 
     def ready_run(self, first: int, count: int) -> None:
-        """As for each entry of the run."""
-        self.ready(first)
+        """As for each entry of the run: they are behind the head, if there is one."""
+        if first >> PRIORITY_SHIFT not in self.heads:
+            self._sequence_made(first)
 
     def held(self, entry: int) -> None:
         """Move the head on if the entry was it."""
