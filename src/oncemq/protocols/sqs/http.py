@@ -68,6 +68,7 @@ class HttpReader:
         self._wire_bytes = 0
         self._chunks: list[bytes] = []
         self._body_bytes = 0
+        self._upgrading = False
         self._fault: HttpFault | None = None
 
     def feed(self, data: bytes) -> list[HttpEvent]:
@@ -95,9 +96,13 @@ class HttpReader:
                 self._parser.feed_data(data)
                 return
             except httptools.HttpParserUpgrade as upgrade:
-                # Nothing is upgraded to: the request was read whole, what follows it is the next one.
+                # Nothing is upgraded to. llhttp takes such a request to end with its headers: it is read again as if
+                # it had not asked, and what follows it is its body and the next request.
                 data = data[upgrade.args[0] :]
                 self._parser = httptools.HttpRequestParser(self)
+                if self._upgrading:
+                    self._upgrading = False
+                    self._parser.feed_data(_head_without_upgrade(self._request))
                 if not data:
                     return
 
@@ -145,6 +150,9 @@ class HttpReader:
         request = self._request
         request.method = self._parser.get_method()
         headers = self._headers
+        if b"upgrade" in headers and self._parser.should_upgrade() and request.method != b"CONNECT":
+            self._upgrading = True
+            return
         if len(headers) + self._repeated_headers > HEADERS:
             self._refuse(431, f"More than {HEADERS} headers.")
         if self._fed_bytes + self._wire_bytes > HEAD_BYTES:
@@ -169,6 +177,8 @@ class HttpReader:
         self._chunks.append(part)
 
     def on_message_complete(self) -> None:
+        if self._upgrading:
+            return
         request = self._request
         chunks = self._chunks
         request.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -177,6 +187,14 @@ class HttpReader:
         request.old = parser.get_http_version() == "1.0"
         self._in_request = False
         self._events.append(request)
+
+
+def _head_without_upgrade(request: HttpRequest) -> bytes:
+    lines = [request.method + b" " + request.target + b" HTTP/1.1"]
+    for name, value in request.headers.items():
+        if name not in (b"upgrade", b"connection"):
+            lines.append(name + b": " + value)
+    return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 def response(status: int, headers: bytes, body: bytes, request: HttpRequest | None) -> bytes:
