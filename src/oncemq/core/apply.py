@@ -95,6 +95,7 @@ def _queue_deleted(state: Partition, record: records.QueueDeleted, now_ms: int, 
 
 def _published(state: Partition, record: records.Published, now_ms: int, places: Places) -> None:
     host = state.hosts_by_number[record.host]
+    host.touch()  # it holds the next message's number
     count = len(places.positions)
     first_message = host.messages.add(places.positions, places.lengths, len(record.queues))
     assert first_message == record.first_message, "message numbers are given in order"
@@ -148,6 +149,7 @@ def _removed(state: Partition, record: records.Removed, now_ms: int, places: Pla
 
 def _moved(state: Partition, record: records.Moved, now_ms: int, places: Places) -> None:
     host, source = _queue(state, record.host, record.source)
+    host.touch()
     target = host.queues_by_number[record.target]
     next_entry = record.first_entry
     for offset, entry in enumerate(record.entries):
@@ -172,7 +174,6 @@ def _moved(state: Partition, record: records.Moved, now_ms: int, places: Places)
     source.attempts.void(record.entries)
     watch_retention(state, target, now_ms)
     if record.task:
-        host.touch()
         host.tasks[record.task].moved += len(record.entries)
 
 

@@ -72,9 +72,3 @@ class Pieces:
     def complete(self) -> bool:
         """Nothing is left to gather."""
         return not self.gathering and not self.gathered
-
-    def abandon(self) -> None:
-        """The checkpoint under way failed: its pieces count as changed again."""
-        for key, piece in self.gathering.items():
-            self.dirty.setdefault(key, piece)
-        self.gathering, self.gathered = {}, []
