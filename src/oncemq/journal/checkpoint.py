@@ -22,9 +22,9 @@ from collections import Counter
 
 from crc32c import crc32c
 
-from .disk import Disk
-from .errors import CheckpointCorrupt, JournalFailed
-from .manifest import (
+from oncemq.journal.disk import Disk
+from oncemq.journal.errors import CheckpointCorrupt, JournalFailed
+from oncemq.journal.manifest import (
     KEY_BYTES_MAX,
     Manifest,
     Piece,
@@ -35,7 +35,7 @@ from .manifest import (
     parse_name,
     temporary_name,
 )
-from .mark import Mark
+from oncemq.journal.mark import Mark
 
 __all__ = ["Checkpoint", "CheckpointStore", "CheckpointWriter"]
 

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from .errors import FolderLocked
+from oncemq.journal.errors import FolderLocked
 
 Bytes = bytes | memoryview
 
@@ -182,12 +182,29 @@ def lock_folder(path: str | os.PathLike[str]) -> FolderLock:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        text = os.pread(handle, 32, 0).strip()
+        holder = holder_of(handle)
         os.close(handle)
-        raise FolderLocked(str(folder), int(text) if text.isdigit() else None) from None
+        raise FolderLocked(str(folder), holder) from None
     os.ftruncate(handle, 0)
     os.pwrite(handle, b"%d\n" % os.getpid(), 0)
     return FolderLock(handle)
+
+
+def holder_of(lock: int) -> int | None:
+    """The process id that a held lock file names; None when that process is not there.
+
+    A server that was killed leaves its id behind, and one that only reads the folder (`oncemq journal`) writes none.
+    """
+    text = os.pread(lock, 32, 0).strip()
+    if not text.isdigit():
+        return None
+    try:
+        os.kill(int(text), 0)
+    except (ProcessLookupError, OverflowError):
+        return None
+    except PermissionError:
+        pass  # it is there, and another user's
+    return int(text)
 
 
 def make_folder(path: Path) -> None:

@@ -6,9 +6,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from .disk import Disk
-from .errors import SegmentGone
-from .segment import segment_name
+from oncemq.journal.disk import Disk
+from oncemq.journal.errors import SegmentGone
+from oncemq.journal.segment import segment_name
 
 OPEN_SEGMENTS_MAX = 64
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from crc32c import crc32c
 
-from .batch import (
+from oncemq.journal.batch import (
     BLOCK_BYTES,
     CHECKSUM,
     HEADER_BYTES,
@@ -30,12 +30,12 @@ from .batch import (
     UNSUMMED_HEADER,
     VERSION,
 )
-from .disk import Bytes, Disk
-from .errors import JournalFailed, ReadBeyondEnd
-from .handles import SegmentHandles
-from .mark import Mark, first_mark
-from .recovery import check_mark, cut, harden, judge
-from .segment import (
+from oncemq.journal.disk import Bytes, Disk
+from oncemq.journal.errors import JournalFailed, ReadBeyondEnd
+from oncemq.journal.handles import SegmentHandles
+from oncemq.journal.mark import Mark, first_mark
+from oncemq.journal.recovery import check_mark, cut, harden, judge
+from oncemq.journal.segment import (
     SEGMENT_BYTES,
     offset_of,
     position_after,
@@ -44,7 +44,7 @@ from .segment import (
     segment_numbers,
     segment_of,
 )
-from .walk import FIRST, Walk, start_after
+from oncemq.journal.walk import FIRST, Walk, start_after
 
 __all__ = ["Batch", "Journal", "Mark", "ReplayedBatch", "SegmentSize"]
 

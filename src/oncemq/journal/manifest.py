@@ -29,8 +29,8 @@ from typing import NamedTuple
 
 from crc32c import crc32c
 
-from .errors import CheckpointCorrupt, JournalVersion
-from .mark import Mark
+from oncemq.journal.errors import CheckpointCorrupt, JournalVersion
+from oncemq.journal.mark import Mark
 
 MAGIC = b"OMQC"
 VERSION = 1

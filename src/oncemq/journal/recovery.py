@@ -25,11 +25,11 @@ from __future__ import annotations
 
 import contextlib
 
-from .batch import batch_bytes
-from .disk import Disk
-from .errors import JournalVersion, SegmentGone
-from .mark import Mark, first_mark
-from .segment import (
+from oncemq.journal.batch import batch_bytes
+from oncemq.journal.disk import Disk
+from oncemq.journal.errors import JournalVersion, SegmentGone
+from oncemq.journal.mark import Mark, first_mark
+from oncemq.journal.segment import (
     WINDOW_BYTES,
     SegmentReader,
     corrupt_at,
@@ -40,7 +40,7 @@ from .segment import (
     segment_numbers,
     segment_of,
 )
-from .walk import FoundBatch, Walk
+from oncemq.journal.walk import FoundBatch, Walk
 
 _ZEROS = bytes(WINDOW_BYTES)
 

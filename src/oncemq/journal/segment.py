@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from crc32c import crc32c
 
-from .batch import BLOCK_BYTES, HEADER_BYTES, MAGIC, BatchHeader, batch_bytes, decode_header
-from .disk import Disk
-from .errors import JournalCorrupt, SegmentGone
+from oncemq.journal.batch import BLOCK_BYTES, HEADER_BYTES, MAGIC, BatchHeader, batch_bytes, decode_header
+from oncemq.journal.disk import Disk
+from oncemq.journal.errors import JournalCorrupt, SegmentGone
 
 # How much is allocated at once. A batch that begins before this may end behind it: the file grows.
 SEGMENT_BYTES = 64 * 1024 * 1024

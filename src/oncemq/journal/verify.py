@@ -8,17 +8,17 @@ write to the folder meanwhile: the caller holds its lock.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from .batch import HEADER_BYTES
-from .checkpoint import newest_checkpoint
-from .disk import Disk
-from .errors import JournalError
-from .mark import Mark
-from .recovery import check_mark, is_blank_from, judge
-from .segment import corrupt_at, offset_of, position_of, segment_name, segment_numbers, segment_of
-from .walk import FIRST, FoundBatch, Start, Walk
+from oncemq.journal.batch import HEADER_BYTES
+from oncemq.journal.checkpoint import newest_checkpoint
+from oncemq.journal.disk import Disk
+from oncemq.journal.errors import JournalError
+from oncemq.journal.mark import Mark
+from oncemq.journal.recovery import check_mark, is_blank_from, judge
+from oncemq.journal.segment import corrupt_at, offset_of, position_of, segment_name, segment_numbers, segment_of
+from oncemq.journal.walk import FIRST, FoundBatch, Start, Walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +79,15 @@ class VerifyReport:
         return self.corruption is None and self.checkpoint_corruption is None
 
 
-def verify(disk: Disk) -> VerifyReport:
-    """Read everything and report; what is damaged is reported, not raised. Raises OSError."""
+def verify(disk: Disk, look: Callable[[ScannedBatch], None] = lambda batch: None) -> VerifyReport:
+    """Read everything and report; what is damaged is reported, not raised. `look` sees each batch. Raises OSError."""
     report = VerifyReport(segments=len(segment_numbers(disk)))
     mark = _verify_checkpoint(disk, report)
     scan_of_all = _Scan(disk, mark, gaps_allowed=mark is None and report.checkpoint_corruption is not None)
     try:
         for batch in scan_of_all:
             _count(report, batch)
+            look(_scanned(batch))
     except JournalError as error:
         report.corruption = error
         return report

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .batch import BatchHeader
-from .disk import Disk
-from .errors import SegmentGone
-from .mark import Mark
-from .segment import SegmentReader, corrupt_at, offset_of, position_after, segment_of
+from oncemq.journal.batch import BatchHeader
+from oncemq.journal.disk import Disk
+from oncemq.journal.errors import SegmentGone
+from oncemq.journal.mark import Mark
+from oncemq.journal.segment import SegmentReader, corrupt_at, offset_of, position_after, segment_of
 
 
 class FoundBatch(NamedTuple):
