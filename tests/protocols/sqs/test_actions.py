@@ -188,7 +188,7 @@ CASES: list[Case] = [
     (
         "SetQueueAttributes",
         {"QueueUrl": URL, "Attributes": {"DelaySeconds": "1", "Policy": ""}},
-        commands.ChangeQueue("/", "orders", None, {"delay_ms": 1_000, "policy": ""}),
+        commands.ChangeQueue("/", "orders", None, {"delay_ms": 1_000, "policy": "", "text": {"Policy": None}}),
         Done(),
         {},
     ),

@@ -149,6 +149,7 @@ def _read_policy(
         if value and not _is_json_object(value):
             raise invalid_value(name)
         changes["policy"] = value
+        text[name] = value or None
     elif name == "RedrivePolicy":
         changes["dead_letter_queue"], changes["maximum_receives"] = read_redrive_policy(value, place, addresses)
         text[name] = value or None
@@ -230,9 +231,10 @@ def _show_settings(settings: Settings, shown: dict[str, str]) -> None:
         shown["FifoThroughputLimit"] = settings.throughput_limit
         if settings.deduplication_window_ms != _DEFAULT_WINDOW_MS:
             shown[WINDOW_ATTRIBUTE] = str(settings.deduplication_window_ms // 1_000)
-    if settings.policy:
-        shown["Policy"] = settings.policy
     shown["SqsManagedSseEnabled"] = "false" if settings.text.get("KmsMasterKeyId") else "true"
     if settings.text.get("KmsMasterKeyId"):
         shown["KmsDataKeyReusePeriodSeconds"] = "300"
     shown.update(settings.text)
+    shown.pop("Policy", None)
+    if settings.policy:
+        shown["Policy"] = settings.policy

@@ -39,6 +39,9 @@ MAPS = {
 }
 """Members that are maps: name of an entry, of its key, of its value."""
 
+_COLLECTIONS = frozenset({"Entries", *LISTS, *MAPS})
+"""Under its own name a list or a map is only ever the mark of an empty one (`Entries=`)."""
+
 Tree = dict[str, Any]
 """A form by the parts of its names: `A.1.B=x` is {"A": {"1": {"B": "x"}}}."""
 
@@ -84,7 +87,7 @@ def _tree(form: dict[str, str]) -> Tree:
 
 def _struct(tree: Tree, action: str) -> Tree:
     """The members in a tree, under the names of the service model."""
-    members: Tree = {name: value for name, value in tree.items() if isinstance(value, str)}
+    members: Tree = {name: value for name, value in tree.items() if isinstance(value, str) and name not in _COLLECTIONS}
     for member, (name,) in LISTS.items():
         if name in tree:
             members[member] = _in_order(tree[name])

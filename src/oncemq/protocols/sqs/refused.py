@@ -31,7 +31,7 @@ def error_of_request(refusal: core.Refusal, request: Struct) -> SqsError:
 
 def parameter_of(refusal: core.Refusal, request: Struct) -> str:
     """What the client gave in `request` (or a batch entry) that the refusal's message repeats; "" if nothing."""
-    if isinstance(refusal, core.LeaseExpired | core.LeaseNotHeld):
+    if isinstance(refusal, core.LeaseExpired | core.LeaseNotHeld | core.LeaseOfAnotherQueue):
         return getattr(request, "receipt_handle", None) or ""
     if isinstance(refusal, core.DeadLetterQueueDoesNotExist | core.RedriveNotAllowed):
         return str((getattr(request, "attributes", None) or {}).get("RedrivePolicy", ""))
@@ -148,6 +148,22 @@ _TABLE: dict[type[core.Refusal], _Row] = {
         lambda _r, p: _invalid(
             p, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change."
         ),
+    ),
+    core.LeaseOfAnotherQueue: (
+        errors.RECEIPT_HANDLE_IS_INVALID,
+        lambda _r, p: f'The input receipt handle "{p}" is not a valid receipt handle.',
+    ),
+    core.VisibilityBeyondMaximum: (
+        errors.INVALID_PARAMETER_VALUE,
+        lambda r, _p: _invalid(
+            r.timeout_ms // 1_000,
+            "VisibilityTimeout",
+            f"Total VisibilityTimeout for the message is beyond the limit [{r.maximum_ms // 1_000} seconds]",
+        ),
+    ),
+    core.MoveSourceUnknown: (
+        errors.RESOURCE_NOT_FOUND,
+        lambda _r, _p: "The resource that you specified for the DestinationArn parameter doesn't exist.",
     ),
     core.InvalidSetting: (
         errors.INVALID_ATTRIBUTE_VALUE,
