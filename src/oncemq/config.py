@@ -2,6 +2,7 @@
 weight.
 """
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from oncemq.net.addresses import is_loopback
 
 DEFAULT_SQS_PORT = 9324
 OFF = "off"
+
+_REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+_MISMATCH = re.compile(r"Expected `([^`]*)`, got `([^`]*)` - at `\$\.(.*)`")
+_SMALLEST = {"disk-reserve-bytes": 0, "checkpoint-bytes": 1, "queue-name-reuse-seconds": 0, "drain-seconds": 0}
 
 
 class ConfigurationError(Exception):
@@ -69,34 +74,70 @@ def load(path: str | None, given: dict[str, Any]) -> Configuration:
         raise ConfigurationError(f"{path}: {error}") from error
     settings.update({name.replace("_", "-"): value for name, value in given.items() if value is not None})
     try:
-        configuration = msgspec.convert(settings, Configuration)
+        configuration = msgspec.convert(settings, Configuration, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(str(error)) from error
+        raise ConfigurationError(_in_words(str(error))) from error
     _check(configuration)
     return configuration
 
 
+def _in_words(found: str) -> str:
+    mismatch = _MISMATCH.fullmatch(found)
+    if mismatch is None:
+        return found.replace("Object ", "the configuration ").replace("$.", "").replace("`", "")
+    return f"{mismatch[3]} must be {mismatch[1].replace(' | ', ' or ')}, not {mismatch[2]}"
+
+
 def _check(configuration: Configuration) -> None:
-    port_number("sqs-port", configuration.sqs_port)
+    _check_doors(configuration)
+    _check_values(configuration)
+    _check_keys(configuration.keys)
+    if is_loopback(configuration.host):
+        return
+    if configuration.sqs_auth == "open":
+        raise ConfigurationError(
+            f"sqs-auth open takes any caller: it listens on loopback only, not on {configuration.host}"
+        )
+    if not configuration.keys:
+        raise ConfigurationError(
+            f"listening on {configuration.host} with the default key test/test would let anybody in: configure keys"
+        )
+
+
+def _check_doors(configuration: Configuration) -> None:
+    sqs = port_number("sqs-port", configuration.sqs_port)
     if port_number("amqp-port", configuration.amqp_port) is not None:
         raise ConfigurationError("amqp-port: this version has no AMQP door yet; the only value is off")
+    if sqs is None:
+        raise ConfigurationError("sqs-port and amqp-port are both off: there is nothing to serve")
+    if (configuration.tls_certificate is None) != (configuration.tls_key is None):
+        raise ConfigurationError("tls-certificate and tls-key go together")
+
+
+def _check_values(configuration: Configuration) -> None:
     if configuration.sqs_auth not in ("verify", "open"):
         raise ConfigurationError(f"sqs-auth must be verify or open, not {configuration.sqs_auth!r}")
     if configuration.log_level not in ("debug", "info", "warning", "error", "critical"):
         raise ConfigurationError(f"log-level: {configuration.log_level!r} is none")
-    if (configuration.tls_certificate is None) != (configuration.tls_key is None):
-        raise ConfigurationError("tls-certificate and tls-key go together")
-    for key in configuration.keys:
-        if len(key.account) != 12 or not key.account.isdecimal():
-            raise ConfigurationError(f"keys: the account of {key.id} must have 12 digits, not {key.account!r}")
+    if not configuration.data:
+        raise ConfigurationError("data must name a folder")
+    if not configuration.host:
+        raise ConfigurationError("host must be an address or a name")
+    if not _REGION.fullmatch(configuration.region):
+        raise ConfigurationError(f"region must be a name like us-east-1, not {configuration.region!r}")
+    for name, smallest in _SMALLEST.items():
+        number = getattr(configuration, name.replace("-", "_"))
+        if number < smallest:
+            raise ConfigurationError(f"{name} must be {smallest} or more, not {number}")
+
+
+def _check_keys(keys: tuple[Key, ...]) -> None:
+    seen: set[str] = set()
+    for key in keys:
         if not key.id or not key.secret:
             raise ConfigurationError("keys: id and secret must not be empty")
-    if not is_loopback(configuration.host):
-        if configuration.sqs_auth == "open":
-            raise ConfigurationError(
-                f"sqs-auth open takes any caller: it listens on loopback only, not on {configuration.host}"
-            )
-        if not configuration.keys:
-            raise ConfigurationError(
-                f"listening on {configuration.host} with the default key test/test would let anybody in: configure keys"
-            )
+        if len(key.account) != 12 or not (key.account.isascii() and key.account.isdecimal()):
+            raise ConfigurationError(f"keys: the account of {key.id} must have 12 digits, not {key.account!r}")
+        if key.id in seen:
+            raise ConfigurationError(f"keys: {key.id} is there twice")
+        seen.add(key.id)

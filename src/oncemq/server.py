@@ -1,6 +1,8 @@
 """The composition root: the only place where the parts are wired together."""
 
 import asyncio
+import contextlib
+import os
 import resource
 import secrets
 import signal
@@ -28,6 +30,8 @@ from oncemq.protocols.sqs.door import SqsDoor
 
 LISTEN_BACKLOG = 4_096
 HOUSEKEEPING_SECONDS = 1.0
+MACOS_OPEN_FILES = 10_240
+"""OPEN_MAX: what macOS allows where it says that there is no limit."""
 
 log = structlog.get_logger()
 
@@ -88,9 +92,7 @@ class Server:
                 tls=certificate is not None,
             )
             make = partial(HttpConnection, connections, engine, door)
-            listener = await asyncio.get_running_loop().create_server(
-                make, configuration.host, port, ssl=certificate, backlog=LISTEN_BACKLOG
-            )
+            listener = await _listen(make, configuration.host, port, certificate)
             listeners.append(listener)
             bound = listener.sockets[0].getsockname()[1]
             host = f"[{configuration.host}]" if ":" in configuration.host else configuration.host
@@ -125,11 +127,30 @@ def _tls(configuration: Configuration) -> ssl.SSLContext | None:
     if configuration.tls_certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(configuration.tls_certificate, configuration.tls_key)
+    try:
+        context.load_cert_chain(configuration.tls_certificate, configuration.tls_key)
+    except OSError as error:  # which does not say which file
+        raise OSError(
+            f"tls-certificate {configuration.tls_certificate}, tls-key {configuration.tls_key}: {error}"
+        ) from error
     return context
 
 
+async def _listen(
+    make: Callable[[], asyncio.BaseProtocol], host: str, port: int, certificate: ssl.SSLContext | None
+) -> asyncio.Server:
+    try:
+        return await asyncio.get_running_loop().create_server(make, host, port, ssl=certificate, backlog=LISTEN_BACKLOG)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror
+        raise OSError(f"cannot listen on {host}, port {port}: {why}") from error
+
+
 def allow_many_files() -> None:
-    """Raise the soft limit of open files to the hard one: every connection is one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    """Raise the soft limit of open files as far as it goes: every connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for wanted in (hard, MACOS_OPEN_FILES):
+        if wanted == resource.RLIM_INFINITY or wanted > soft or soft == resource.RLIM_INFINITY:
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+                return

@@ -16,7 +16,7 @@ USAGE_STATUS = 2
 
 
 @click.command(context_settings={"auto_envvar_prefix": "ONCEMQ", "show_default": True})
-@click.option("--config", "config_path", type=click.Path(), help="A TOML file with the same names.")
+@click.option("--config", "config_path", envvar="ONCEMQ_CONFIG", help="A TOML file with the same names.")
 @click.option("--data", help="Folder of the journal.  [default: oncemq-data]")
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--sqs-port", help="Port of the SQS door; 0 for any free one, or off.  [default: 9324]")
@@ -25,10 +25,10 @@ USAGE_STATUS = 2
 @click.option("--region", help="Region of requests that name none.  [default: us-east-1]")
 @click.option("--tls-certificate", help="PEM file; with it the doors speak TLS.")
 @click.option("--tls-key", help="PEM file of the certificate's key.")
-@click.option("--disk-reserve-bytes", type=int, help="Refuse sends while less is free.  [default: 536870912]")
-@click.option("--checkpoint-bytes", type=int, help="Bytes journalled between checkpoints.  [default: 67108864]")
-@click.option("--queue-name-reuse-seconds", type=int, help="How long a deleted queue's name stays taken.  [default: 0]")
-@click.option("--drain-seconds", type=int, help="Wait that long for open requests at the end.  [default: 10]")
+@click.option("--disk-reserve-bytes", help="Refuse sends while less is free.  [default: 536870912]")
+@click.option("--checkpoint-bytes", help="Bytes journalled between checkpoints.  [default: 67108864]")
+@click.option("--queue-name-reuse-seconds", help="How long a deleted queue's name stays taken.  [default: 0]")
+@click.option("--drain-seconds", help="Wait that long for open requests at the end.  [default: 10]")
 @click.option("--log-level", help="debug, info, warning, error or critical.  [default: info]")
 def command(config_path: str | None, **given: Any) -> None:
     """Serve the queues of a data folder until SIGTERM. Every option is also an environment variable: ONCEMQ_SQS_PORT.
@@ -44,8 +44,12 @@ def command(config_path: str | None, **given: Any) -> None:
     allow_many_files()
     try:
         uvloop.run(Server(configuration).run(_say))
-    except (JournalError, OSError) as error:
+    except JournalError as error:
         click.echo(f"oncemq: {error}", err=True)
+        sys.exit(FAILED_STATUS)
+    except OSError as error:
+        named = error.filename is not None and error.strerror is not None
+        click.echo(f"oncemq: {f'{error.filename}: {error.strerror}' if named else error}", err=True)
         sys.exit(FAILED_STATUS)
 
 
