@@ -60,7 +60,11 @@ class Engine:
         """Decide a command now; its answer comes to `address.deliver`."""
         if not self._gathering.parts:  # from its first record on, a batch has one time
             self._turn.now_ms = max(self.runtime.now_ms(), self.journal.last_now_ms)
-        decide(self._turn, command, address)
+        try:
+            decide(self._turn, command, address)
+        except BaseException as error:  # a bug: the state may be half changed, so only a replay may go on
+            self.runtime.fail_stop(error)
+            raise
         if not self._scheduled:
             self._scheduled = True
             self.runtime.call_soon(self._flush)
@@ -163,7 +167,11 @@ class Engine:
 
     def _deliver(self, address: Address, output: Received) -> None:
         if not address.deliver(output):
-            self.submit(ReturnUndelivered(output.host, [message.lease for message in output.messages]), None)
+            self.return_undelivered(output)
+
+    def return_undelivered(self, output: Received) -> None:
+        """Nobody got this answer: its leases go back."""
+        self.submit(ReturnUndelivered(output.host, [message.lease for message in output.messages]), None)
 
     # Time -------------------------------------------------------------------------------------------------------
 

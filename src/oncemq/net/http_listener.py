@@ -10,7 +10,7 @@ from collections import deque
 from typing import Any, Protocol, cast
 
 from oncemq.core.commands import CancelWaiting, ReceiveMessages
-from oncemq.core.outputs import Output
+from oncemq.core.outputs import Output, Received
 from oncemq.core.refusals import Refusal
 from oncemq.engine.engine import Engine
 from oncemq.net.addresses import is_loopback
@@ -48,18 +48,22 @@ class HttpDoor(Protocol):
 class Asked:
     """The address of one exchange."""
 
-    __slots__ = ("connection", "exchange")
+    __slots__ = ("connection", "exchange", "unwritten")
 
     def __init__(self, connection: "HttpConnection", exchange: Exchange) -> None:
         self.connection, self.exchange = connection, exchange
+        self.unwritten: Received | None = None
+        """Leases in an answer whose turn has not come."""
 
     def deliver(self, output: Output | Refusal) -> bool:
         """Render the answer, and write it if it is its turn. False: the connection is gone."""
         connection = self.connection
-        if connection.closed:
+        if connection.closed or connection.transport.is_closing():
             return False
         exchange = self.exchange
         exchange.reply = exchange.render(output)
+        if connection.exchanges[0][0] is not exchange and type(output) is Received:
+            self.unwritten = output
         connection.write_replies()
         return True
 
@@ -129,6 +133,8 @@ class HttpConnection(asyncio.Protocol):
         for exchange, asked in self.exchanges:
             if exchange.reply is None and type(exchange.command) is ReceiveMessages:
                 self.engine.submit(CancelWaiting(exchange.command.host, asked), None)
+            elif asked is not None and asked.unwritten is not None:
+                self.engine.return_undelivered(asked.unwritten)
         self.exchanges.clear()
 
     def _all_wait(self) -> bool:

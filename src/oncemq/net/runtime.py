@@ -70,7 +70,7 @@ class AsyncioRuntime:
 
     def fail_stop(self, error: BaseException) -> None:
         """End the process without another word to anybody but the log."""
-        get_logger().critical("server.fail_stop", error=repr(error))
+        get_logger().critical("server.fail_stop", error=repr(error), exc_info=error)
         os._exit(FAIL_STOP_STATUS)
 
     async def end(self) -> None:
