@@ -9,7 +9,7 @@ from oncemq.core.model import Content
 from oncemq.core.outputs import Done, MoveTasks, Output, QueueNames, Received, Results, Sent, SentMessage
 from oncemq.core.settings import Settings
 from tests.protocols.sqs import client
-from tests.protocols.sqs.client import ARN, DEAD_ARN, FIFO_URL, JSON, QUERY, URL
+from tests.protocols.sqs.client import ARN, DEAD_ARN, JSON, QUERY, URL
 
 HANDLE = client.handle()
 LEASE = commands.Lease(7, 8, 9)
@@ -170,8 +170,8 @@ CASES: list[Case] = [
     ),
     (
         "SendMessageBatch",
-        {"QueueUrl": FIFO_URL, "Entries": [{"Id": "a", "MessageBody": "hello"}, {"Id": "b", "MessageBody": "hello"}]},
-        commands.SendMessages("/", "orders.fifo", None, [_plain("hello"), _plain("hello")]),
+        {"QueueUrl": URL, "Entries": [{"Id": "a", "MessageBody": "hello"}, {"Id": "b", "MessageBody": "hello"}]},
+        commands.SendMessages("/", "orders", None, [_plain("hello"), _plain("hello")]),
         Sent([SentMessage(42, True), SentMessage(43, False)]),
         {
             "Successful": [

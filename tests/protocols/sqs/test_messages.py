@@ -367,3 +367,9 @@ def test_entries_that_are_refused_here_fail_alone() -> None:
         ("1", "InvalidMessageContents"),
         ("2", "MissingParameter"),
     ]
+
+
+def test_a_batch_for_a_fifo_queue_without_a_group_is_refused_whole() -> None:
+    request = {**_batch("x"), "QueueUrl": FIFO_URL}
+    expected = ("InvalidParameterValue", "The request must contain the parameter MessageGroupId.")
+    assert error_of("SendMessageBatch", request) == expected

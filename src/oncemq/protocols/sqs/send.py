@@ -9,7 +9,7 @@ from oncemq.protocols.sqs import requests
 from oncemq.protocols.sqs.batches import check_batch, failed_entry
 from oncemq.protocols.sqs.call import Asked, Call
 from oncemq.protocols.sqs.content import Outgoing, read_message
-from oncemq.protocols.sqs.errors import BATCH_REQUEST_TOO_LONG, Rejected, SqsError
+from oncemq.protocols.sqs.errors import BATCH_REQUEST_TOO_LONG, INVALID_PARAMETER_VALUE, Rejected, SqsError
 from oncemq.protocols.sqs.handles import HostIdentity, sequence_number
 from oncemq.protocols.sqs.limits import MESSAGE_BYTES
 from oncemq.protocols.sqs.refused import Refused, error_of_request
@@ -52,6 +52,9 @@ def send_message_batch(call: Call, request: requests.SendMessageBatch) -> Asked:
     """SendMessageBatch: entries fail one by one, except that their sizes are summed up over all."""
     target = call.queue(request.queue_url)
     given = check_batch(request.entries, "SendMessageBatchRequestEntry")
+    if target.queue.endswith(".fifo") and any(entry.message_group_id is None for entry in given):
+        # AWS refuses the whole batch for this, with another code than it gives SendMessage (recorded by LocalStack).
+        raise Rejected(INVALID_PARAMETER_VALUE, "The request must contain the parameter MessageGroupId.")
     sender = _sender(call, target.place)
     entries = [_read_entry(entry, sender) for entry in given]
     messages = [outgoing.message for _, outgoing in entries if isinstance(outgoing, Outgoing)]
