@@ -49,7 +49,9 @@ def _wrong_in_queue(queue: Queue) -> Iterator[str]:
             yield f"block {block.number} says {block.live} live"
         if not block.live and len(block.state) == BLOCK_ENTRIES:
             yield f"block {block.number} should have been let go"
-        columns = [getattr(block, name) for name in ("message", "sent_ms", "deliveries", "token", "due_ms", "leased_ms")]
+        columns = [
+            getattr(block, name) for name in ("message", "sent_ms", "deliveries", "token", "due_ms", "leased_ms")
+        ]
         columns += [column for column in (block.group, block.source) if column is not None]
         if {len(column) for column in columns} != {len(block.state)}:
             yield f"columns of block {block.number} differ in length"

@@ -6,7 +6,7 @@ replayed into a fresh machine, and loaded from pieces, it must be the same byte 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from oncemq.core import commands, snapshot
 from oncemq.core.apply import NOWHERE
@@ -27,8 +27,6 @@ START_MS = 1_700_000_000_000 // TIMER_BUCKET_MS * TIMER_BUCKET_MS
 IDENTITY_KEY = bytes(range(32))
 BATCHES_PER_SEGMENT = 20
 BATCH_BYTES = 1 << 20
-
-O = TypeVar("O")
 
 
 class Batch(NamedTuple):

@@ -5,6 +5,7 @@ record.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import compress
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from oncemq.core import records, timers
 from oncemq.core.host import Host, Partition
 from oncemq.core.limits import DELETED_NAMES_MS, MOVE_TASKS_KEPT_PER_QUEUE
-from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, MoveTask
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, Block, MoveTask
 from oncemq.core.queue import Queue
 from oncemq.core.settings import Settings, changed
 
@@ -89,8 +90,15 @@ def _queue_deleted(state: Partition, record: records.QueueDeleted, now_ms: int, 
     queue.deduplication.clear()
     state.pieces.dropped(queue)
     del host.queues[queue.name], host.queues_by_number[queue.number]
-    host.deleted_ms = {name: at for name, at in host.deleted_ms.items() if at + DELETED_NAMES_MS > now_ms}
-    host.deleted_ms[queue.name] = now_ms
+    host.tasks = {number: task for number, task in host.tasks.items() if task.source != queue.number}
+    _remember_deleted(host.deleted_ms, queue.name, now_ms)
+
+
+def _remember_deleted(deleted_ms: dict[str, int], name: str, now_ms: int) -> None:
+    deleted_ms.pop(name, None)
+    deleted_ms[name] = now_ms
+    while deleted_ms[oldest := next(iter(deleted_ms))] + DELETED_NAMES_MS <= now_ms:
+        del deleted_ms[oldest]
 
 
 def _published(state: Partition, record: records.Published, now_ms: int, places: Places) -> None:
@@ -218,19 +226,26 @@ def watch_retention(state: Partition, queue: Queue, now_ms: int) -> None:
 
 
 def oldest_sent_ms(queue: Queue) -> int | None:
-    """When the oldest message in the queue was sent, or None if it is empty."""
+    """No message in the queue was sent before this; None if it is empty."""
     oldest = None
     for block in queue.blocks.values():
-        if not block.live:
-            continue
-        if block.in_order:
-            while not block.state[block.first_live]:
-                block.first_live += 1
-            sent_ms = block.sent_ms[block.first_live]
-        else:
-            sent_ms = min(sent for sent, state in zip(block.sent_ms, block.state, strict=True) if state)
-        oldest = sent_ms if oldest is None else min(oldest, sent_ms)
+        if block.live:
+            sent_ms = oldest_in_block(block)
+            oldest = sent_ms if oldest is None else min(oldest, sent_ms)
     return oldest
+
+
+def oldest_in_block(block: Block) -> int:
+    """No live entry of the block was sent before this. In a block out of order (dead letters keep their age) it may
+    be that of an entry that is gone: a walk over all of them for each dead letter would cost too much.
+    """
+    if block.in_order:
+        while not block.state[block.first_live]:
+            block.first_live += 1
+        return block.sent_ms[block.first_live]
+    if not block.oldest_ms:
+        block.oldest_ms = min(compress(block.sent_ms, block.state))
+    return block.oldest_ms
 
 
 APPLY: dict[type[records.Record], Callable[[Partition, Any, int, Places], None]] = {

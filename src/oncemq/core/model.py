@@ -71,6 +71,7 @@ class Block(Piece):
         "live",
         "message",
         "number",
+        "oldest_ms",
         "sent_ms",
         "source",
         "state",
@@ -99,6 +100,8 @@ class Block(Piece):
         """No entry before this index is live."""
         self.in_order = True
         """sent_ms never falls within the block."""
+        self.oldest_ms = 0
+        """In a block out of order: no live entry was sent before this. 0: not known. Derived."""
 
 
 class MessageBlock(Piece):

@@ -193,6 +193,8 @@ class Queue(Piece):
     ) -> None:
         if block.sent_ms and sent_ms < block.sent_ms[-1]:
             block.in_order = False
+            if sent_ms < block.oldest_ms:
+                block.oldest_ms = sent_ms
         if group and block.group is None:
             block.group = _zeros_like(block.deliveries)
         if count == 1:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from oncemq.core.limits import TIMER_BUCKET_MS
 
-ENTRY, RETENTION, PARKED, MOVE_TASK = range(4)
+ENTRY, RETENTION, PARKED, MOVE_TASK, SERVE = range(5)
 KIND_BITS = 3
 QUEUE_BITS = 36
 

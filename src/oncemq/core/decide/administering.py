@@ -137,6 +137,8 @@ def _refused_dead_letter_queue(host: Host | None, name: str, settings: Settings)
     target = host.queues.get(target_name) if host is not None else None
     if target is None:
         return DeadLetterQueueDoesNotExist(target_name)
+    if target_name == name:
+        return InvalidSetting("dead_letter_queue", "a queue cannot be its own dead-letter queue")
     if target.settings.kind != settings.kind:
         kind = "FIFO" if settings.kind == FIFO else "standard"
         return InvalidSetting(

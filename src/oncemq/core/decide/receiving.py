@@ -41,7 +41,8 @@ def receive_messages(turn: Turn, command: ReceiveMessages, address: Any) -> None
         turn.answer(address, TooManyLeased(LEASED_ENTRIES_STANDARD))
         return
     attempt = None if command.attempt is None else digest(command.attempt, None).to_bytes(16, "little")
-    messages = take(turn, host, queue, command.maximum, command.visibility_timeout_ms, attempt)
+    dead_letters = DEAD_LETTERS_PER_RECEIVE
+    messages = take(turn, host, queue, command.maximum, command.visibility_timeout_ms, attempt, dead_letters)
     if messages or not wait_ms or len(queue.parked) >= PARKED_RECEIVES_PER_QUEUE:
         turn.answer(address, Received(host.name, messages))
     else:
@@ -84,11 +85,13 @@ def end_waiting(turn: Turn, host: Host, queue: Queue, number: int) -> None:
         turn.answer(parked.address, Received(host.name, []))
 
 
-def serve_parked(turn: Turn, host: Host, queue: Queue) -> None:
+def serve_parked(turn: Turn, host: Host, queue: Queue, dead_letters: int | None = None) -> None:
     """Give what is ready to those who wait, in turn."""
+    if dead_letters is None:
+        dead_letters = DEAD_LETTERS_PER_RECEIVE
     while queue.parked and queue.ready:
         parked = next(iter(queue.parked.values()))
-        messages = take(turn, host, queue, parked.maximum, parked.visibility_timeout_ms, parked.attempt)
+        messages = take(turn, host, queue, parked.maximum, parked.visibility_timeout_ms, parked.attempt, dead_letters)
         if not messages:
             break
         del queue.parked[parked.number]
@@ -97,9 +100,17 @@ def serve_parked(turn: Turn, host: Host, queue: Queue) -> None:
 
 
 def take(
-    turn: Turn, host: Host, queue: Queue, maximum: int, visibility_timeout_ms: int | None, attempt: bytes | None
+    turn: Turn,
+    host: Host,
+    queue: Queue,
+    maximum: int,
+    visibility_timeout_ms: int | None,
+    attempt: bytes | None,
+    dead_letters: int,
 ) -> list[ReceivedMessage]:
-    """Lease up to `maximum` messages; those that were delivered too often go to the dead-letter queue instead."""
+    """Lease up to `maximum` messages; those that were delivered too often go to the dead-letter queue instead, until
+    `dead_letters` have gone.
+    """
     if visibility_timeout_ms is None:
         visibility_timeout_ms = queue.settings.visibility_timeout_ms
     if attempt is not None:
@@ -108,17 +119,20 @@ def take(
             return again
     limit = LEASED_ENTRIES_FIFO if queue.fifo else LEASED_ENTRIES_STANDARD
     maximum = min(maximum, limit - queue.leased)
-    dead_letters = DEAD_LETTERS_PER_RECEIVE
     taken: list[int] = []
-    while queue.ready and len(taken) < maximum and dead_letters > 0:
+    while queue.ready and len(taken) < maximum:
         entries = queue.order.peek(maximum - len(taken), turn.now_ms)
-        if not entries:
-            break
         dead = _over_limit(host, queue, entries)
-        if dead:
+        if dead and dead_letters > 0:
             _dead_letter(turn, host, queue, dead)
             dead_letters -= len(dead)
+            if dead_letters <= 0:  # who waits goes on at the next tick
+                turn.state.timers.add(turn.now_ms, host.number, queue.number, timers.SERVE, 0)
             continue  # what follows in a FIFO group may go only as `peek` says it now
+        if dead:
+            entries = entries[: entries.index(dead[0])]
+        if not entries:
+            break
         due_ms = turn.now_ms + visibility_timeout_ms
         # With an attempt id all leases are one record: such a queue is FIFO, and its order gives all in one peek.
         turn.emit(Delivered(host.number, queue.number, entries, host.next_token, due_ms, attempt))
@@ -164,8 +178,8 @@ def _dead_letter(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> No
     target = host.queues[name]
     first_entry = target.next_entry.get(0, 0)
     turn.emit(Moved(host.number, queue.number, entries, target.number, first_entry, True, 0, 0))
-    if target.parked:
-        serve_parked(turn, host, target)
+    if target.parked:  # whose own dead letters wait for its next receive: queues may form a chain, or a circle
+        serve_parked(turn, host, target, 0)
 
 
 def _receive_again(

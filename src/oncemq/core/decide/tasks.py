@@ -117,8 +117,7 @@ def step_move_task(turn: Turn, host: Host, source: Queue, number: int) -> None:
         return
     per_step = max(1, -(-task.rate_per_second * MOVE_TASK_STEP_MS // 1000))
     earned = (turn.now_ms - task.started_ms) * task.rate_per_second // 1000 + 1 - task.moved
-    entries = source.order.peek(min(per_step, earned), turn.now_ms) if earned > 0 and source.ready else []
-    failure = _move(turn, host, source, task, entries)
+    failure = _move_some(turn, host, source, task, min(per_step, earned))
     if failure is not None:
         turn.emit(MoveTaskEnded(host.number, number, FAILED, failure))
     elif not source.ready:
@@ -126,6 +125,17 @@ def step_move_task(turn: Turn, host: Host, source: Queue, number: int) -> None:
     else:
         due_ms = turn.now_ms + max(MOVE_TASK_STEP_MS, 1000 // task.rate_per_second)
         turn.state.timers.add(due_ms, host.number, source.number, timers.MOVE_TASK, number)
+
+
+def _move_some(turn: Turn, host: Host, source: Queue, task: MoveTask, room: int) -> str | None:
+    """Returns why the task failed, if it did."""
+    while room > 0 and source.ready:
+        entries = source.order.peek(room, turn.now_ms)
+        failure = _move(turn, host, source, task, entries)
+        if failure is not None or not entries:
+            return failure
+        room -= len(entries)
+    return None
 
 
 def _move(turn: Turn, host: Host, source: Queue, task: MoveTask, entries: list[int]) -> str | None:

@@ -3,13 +3,13 @@
 from typing import Any
 
 from oncemq.core import timers
-from oncemq.core.apply import watch_retention
+from oncemq.core.apply import oldest_in_block, watch_retention
 from oncemq.core.commands import Tick
 from oncemq.core.decide.receiving import end_waiting, serve_parked
 from oncemq.core.decide.tasks import step_move_task
 from oncemq.core.host import Host
 from oncemq.core.limits import DUE_THINGS_PER_TICK
-from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, DELAYED, LEASED
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, DELAYED, LEASED, Block
 from oncemq.core.queue import Queue
 from oncemq.core.records import EXPIRED, Released, Removed
 from oncemq.core.turn import Turn
@@ -25,7 +25,10 @@ def tick(turn: Turn, command: Tick, address: Any) -> None:
         if kind == timers.ENTRY:
             _end_times(turn, host, queue, items)
         elif kind == timers.RETENTION:
-            _expire(turn, host, queue)
+            if 0 < queue.retention_due_ms <= turn.now_ms:  # else it is listed for a time that no longer holds
+                _expire(turn, host, queue)
+        elif kind == timers.SERVE:
+            serve_parked(turn, host, queue)
         elif kind == timers.PARKED:
             for item in items:
                 end_waiting(turn, host, queue, item)
@@ -61,16 +64,9 @@ def _expire(turn: Turn, host: Host, queue: Queue) -> None:
     before_ms = turn.now_ms - queue.settings.retention_ms
     entries: list[int] = []
     for block in queue.blocks.values():
-        if block.live:
-            base = block.number << BLOCK_SHIFT
-            for index in range(block.first_live, len(block.state)):
-                if block.sent_ms[index] > before_ms:
-                    if block.in_order:
-                        break
-                elif block.state[index]:
-                    entries.append(base | index)
-                    if len(entries) == DUE_THINGS_PER_TICK:
-                        break
+        if block.live and oldest_in_block(block) <= before_ms:
+            entries += _sent_before(block, before_ms, DUE_THINGS_PER_TICK - len(entries))
+            block.oldest_ms = 0
         if len(entries) == DUE_THINGS_PER_TICK:
             break
     if entries:
@@ -79,3 +75,17 @@ def _expire(turn: Turn, host: Host, queue: Queue) -> None:
     watch_retention(turn.state, queue, turn.now_ms)
     if queue.parked and entries:
         serve_parked(turn, host, queue)
+
+
+def _sent_before(block: Block, before_ms: int, maximum: int) -> list[int]:
+    base = block.number << BLOCK_SHIFT
+    entries: list[int] = []
+    for index in range(block.first_live, len(block.state)):
+        if block.sent_ms[index] > before_ms:
+            if block.in_order:
+                break
+        elif block.state[index]:
+            entries.append(base | index)
+            if len(entries) == maximum:
+                break
+    return entries

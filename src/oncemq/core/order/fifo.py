@@ -62,12 +62,10 @@ class Fifo:
             self.ready(entry)
 
     def held(self, entry: int) -> None:
-        """The entry holds back all after it; its group goes to the back."""
+        """The entry holds back all after it. A group that has no more to give comes again behind all others."""
         number, group = self._group(entry)
         heappush(group.held, entry)
         self._refresh(number, group)
-        if number in self.available:
-            self.available.move_to_end(number)
 
     def gone(self, entry: int) -> None:
         """What it held back may go; a group without entries is forgotten."""
