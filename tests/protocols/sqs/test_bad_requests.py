@@ -123,3 +123,9 @@ def test_what_xml_cannot_carry_is_shown_as_a_replacement() -> None:
 def test_errors_repeat_what_was_given_only_in_part() -> None:
     code, message = client.error_of("SendMessage", {"QueueUrl": "x" * 100_000, "MessageBody": "x"})
     assert code == "InvalidAddress" and len(message) < 2_000
+    members = {"QueueUrl": URL, "Attributes": {"RedrivePolicy": '{"x":"' + "y" * 1_000_000 + '"}'}}
+    assert len(client.error_of("SetQueueAttributes", members)[1]) < 5_000
+    body = b'{"QueueUrl":"%b","MaxNumberOfMessages":%b}' % (URL.encode(), b"9" * 4_300)
+    assert _json_error("ReceiveMessage", body)[1] == "InvalidParameterValue"
+    body = b'{"QueueUrl":"%b","MaxNumberOfMessages":%b}' % (URL.encode(), b"9" * 5_000)
+    assert _json_error("ReceiveMessage", body)[1] == "SerializationException"

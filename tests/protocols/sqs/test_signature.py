@@ -167,6 +167,7 @@ def test_a_missing_or_malformed_date() -> None:
         ("/us-east-1/", "/US_EAST/", "valid region"),
         ("/aws4_request", "/aws5_request", "valid terminator"),
         ("/20261121/", "/20261120/", "Date in Credential scope"),
+        ("/20261121/", "/2026/", "YYYYMMDD"),
     ],
 )
 def test_scopes(old: str, new: str, word: str) -> None:

@@ -46,11 +46,11 @@ class Authentication:
             raise Rejected(ACCESS_DENIED, "In open mode requests of web pages are refused.")
         found = self._scopes.read(headers.get(b"authorization") or request.target)
         key_id, region = found if found is not None else ("", None)
-        key = (key_id, region or origin.region or self._default_region)
+        account = key_id if ACCOUNT.fullmatch(key_id) else DEFAULT_ACCOUNT
+        key = (account, region or origin.region or self._default_region)
         caller = self._callers.get(key)
         if caller is None:
-            account = key_id if ACCOUNT.fullmatch(key_id) else DEFAULT_ACCOUNT
-            caller = Caller(account, key[1], False)
+            caller = Caller(*key, False)
             if len(self._callers) >= CACHED_ADDRESSES:
                 self._callers.clear()
             self._callers[key] = caller

@@ -57,14 +57,13 @@ class SqsConnection:
 
     def _refuse(self, fault: HttpFault, now_ms: int) -> Exchange:
         """A request that could not be read has no protocol: it is answered in XML, which says most to a reader."""
-        request_id, stamp = self._door.stamp(now_ms)
-        exchange = QueryExchange(None, stamp, request_id)
+        exchange = QueryExchange(None, self._door.stamp(now_ms))
         kind = Kind(MALFORMED_QUERY.type, "BadRequest", fault.status)
         exchange.reply = exchange.written_error(SqsError(kind, fault.message))
         return exchange
 
     def _answer(self, http: HttpRequest, now_ms: int) -> Exchange:
-        request_id, stamp = self._door.stamp(now_ms)
+        stamp = self._door.stamp(now_ms)
         if http.method not in _METHODS:
             return self._wrong_method(http, stamp)
         target = http.headers.get(b"x-amz-target")
@@ -73,7 +72,7 @@ class SqsConnection:
             exchange: Exchange = JsonExchange(http, stamp)
             read = self._read_json
         else:
-            exchange = QueryExchange(http, stamp, request_id)
+            exchange = QueryExchange(http, stamp)
             read = self._read_query
         try:
             call = self._call(http, now_ms)

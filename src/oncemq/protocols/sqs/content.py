@@ -108,7 +108,7 @@ def read_identifier(given: str | None, name: str) -> str | None:
     if given is None or _IDENTIFIER.fullmatch(given):
         return given
     reason = f"{name} can only include alphanumeric and punctuation characters. 1 to 128 in length."
-    raise invalid_parameter(given[:256], name, reason)
+    raise invalid_parameter(given, name, reason)
 
 
 def properties_of(content: Content) -> Properties:
@@ -157,5 +157,5 @@ def _extended_delay_ms(attributes: list[Attribute]) -> int | None:
                 if seconds <= EXTENDED_DELAY_SECONDS_MAXIMUM:
                     return seconds * 1_000
             reason = f"Must be a Number, an integer from 0 to {EXTENDED_DELAY_SECONDS_MAXIMUM}."
-            raise invalid_parameter(text[:256], DELAY_ATTRIBUTE, reason)
+            raise invalid_parameter(text, DELAY_ATTRIBUTE, reason)
     return None

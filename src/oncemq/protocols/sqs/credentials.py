@@ -24,11 +24,6 @@ class Scope(msgspec.Struct, frozen=True):
     service: str
     terminator: str
 
-    @property
-    def text(self) -> str:
-        """The scope without the key id, as it is signed."""
-        return f"{self.date}/{self.region}/{self.service}/{self.terminator}"
-
 
 class Authorization(msgspec.Struct, frozen=True):
     """A signature and what it claims to cover. `signed_headers` as given: lower case, joined by semicolons."""

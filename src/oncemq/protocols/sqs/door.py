@@ -32,21 +32,25 @@ class SqsDoor:
         self.authentication = Authentication(access, default_region)
         self._requests = 0
         self._second = -1
-        self._date_line = b""
+        self._before_count = b""
+        self._after_count = b""
 
     def connection(self, peer_is_loopback: bool) -> SqsConnection:
         """A new connection of a client."""
         return SqsConnection(self, peer_is_loopback)
 
-    def stamp(self, now_ms: int) -> tuple[str, bytes]:
-        """The id of a new request, and the header lines that give it and the date.
+    def stamp(self, now_ms: int) -> bytes:
+        """The header lines that give the id of a new request and the date.
 
-        An id is the time and a count: it tells requests apart in logs, and nobody needs to be unable to guess it.
+        An id is the second and a count: it tells requests apart in logs, and nobody needs to be unable to guess it.
         """
-        if now_ms // 1_000 != self._second:
-            self._second = now_ms // 1_000
-            self._date_line = b"\r\nDate: " + formatdate(self._second, usegmt=True).encode("ascii") + b"\r\n"
+        second = now_ms // 1_000
+        if second != self._second:
+            self._second = second
+            self._before_count = b"x-amzn-RequestId: %08x-%04x-4000-8000-" % (
+                second & 0xFFFFFFFF,
+                second >> 32 & 0xFFFF,
+            )
+            self._after_count = b"\r\nDate: " + formatdate(second, usegmt=True).encode("ascii") + b"\r\n"
         self._requests += 1
-        time, count = now_ms & 0xFFFFFFFFFFFF, self._requests
-        request_id = f"{time >> 16:08x}-{time & 0xFFFF:04x}-4000-8000-{count & 0xFFFFFFFFFFFF:012x}"
-        return request_id, b"x-amzn-RequestId: " + request_id.encode("ascii") + self._date_line
+        return b"%b%012x%b" % (self._before_count, self._requests & 0xFFFFFFFFFFFF, self._after_count)

@@ -5,6 +5,8 @@ Names and codes follow the SQS service model (`awsQueryCompatible`); those with 
 
 import msgspec
 
+from oncemq.protocols.sqs.limits import SHOWN_CHARACTERS
+
 SQS = "com.amazonaws.sqs#"
 CORAL = "com.amazon.coral.service#"
 QUERY_PREFIX = "AWS.SimpleQueueService."
@@ -96,4 +98,9 @@ def missing_parameter(name: str) -> Rejected:
 
 def invalid_parameter(value: object, name: str, reason: str) -> Rejected:
     """InvalidParameterValue, worded as AWS does. `reason` is one or more whole sentences."""
-    return Rejected(INVALID_PARAMETER_VALUE, f"Value {value} for parameter {name} is invalid. Reason: {reason}")
+    return Rejected(INVALID_PARAMETER_VALUE, invalid_value_message(value, name, reason))
+
+
+def invalid_value_message(value: object, name: str, reason: str) -> str:
+    """AWS's words for a parameter's invalid value, of which not more is repeated than a message can bear."""
+    return f"Value {str(value)[:SHOWN_CHARACTERS]} for parameter {name} is invalid. Reason: {reason}"

@@ -12,6 +12,9 @@ from oncemq.protocols.sqs.refused import Refused
 from oncemq.protocols.sqs.requests import Request
 from oncemq.protocols.sqs.responses import Response
 
+_REQUEST_ID = slice(len("x-amzn-RequestId: "), len("x-amzn-RequestId: ") + 36)
+"""Where the id stands in a stamp."""
+
 
 class Exchange:
     """One request: `command` for the core, or a `reply` that needs no core; exactly one of them is set.
@@ -76,17 +79,19 @@ class JsonExchange(Exchange):
 class QueryExchange(Exchange):
     """In the query protocol. `action_name` is as asked, for the names of elements."""
 
-    __slots__ = ("_request_id", "action_name")
+    __slots__ = ("action_name",)
 
-    def __init__(self, http: HttpRequest | None, stamp: bytes, request_id: str) -> None:
+    def __init__(self, http: HttpRequest | None, stamp: bytes) -> None:
         super().__init__(http, stamp)
-        self._request_id = request_id
         self.action_name = ""
 
+    def _request_id(self) -> str:
+        return self._stamp[_REQUEST_ID].decode("ascii")
+
     def written(self, answered: Response) -> bytes:
-        body = query.write(self.action_name, answered, self._request_id)
+        body = query.write(self.action_name, answered, self._request_id())
         return response(200, query.HEADERS + self._stamp, body, self._http)
 
     def written_error(self, error: SqsError) -> bytes:
-        body = query.write_error(error, self._request_id)
+        body = query.write_error(error, self._request_id())
         return response(error.kind.status, query.HEADERS + self._stamp, body, self._http)

@@ -55,6 +55,9 @@ CLOCK_SKEW_MS = 900_000
 """Between the time a request was signed and now."""
 PRESIGNED_SECONDS_MAXIMUM = 604_800
 
+SHOWN_CHARACTERS = 4_096
+"""Of a value that an error repeats."""
+
 CACHED_ADDRESSES = 4_096
 """Queue URLs, Host headers, credential scopes, signing keys: entries kept in each cache."""
 CACHED_TEXT_BYTES = 1_024

@@ -106,7 +106,7 @@ def _queue(call: Call, arn: str | None, parameter: str) -> QueuePlace:
         raise missing_parameter(parameter)
     found = call.addresses.queue_of_arn(arn)
     if found is None:
-        raise invalid_parameter(arn[:256], parameter, "It is not the ARN of a queue.")
+        raise invalid_parameter(arn, parameter, "It is not the ARN of a queue.")
     return found
 
 

@@ -39,7 +39,7 @@ def add_permission(call: Call, request: requests.AddPermission) -> Asked:
         raise missing_parameter("Actions")
     for account in accounts:
         if not ACCOUNT.fullmatch(account):
-            raise invalid_parameter(account[:256], "PrincipalId", "Unable to verify.")
+            raise invalid_parameter(account, "PrincipalId", "Unable to verify.")
     for action in actions:
         if action not in SHARED_ACTIONS:
             reason = "Please refer to the appropriate WSDL for a list of valid actions. "
@@ -65,5 +65,5 @@ def _label(label: str | None) -> str:
         raise missing_parameter("Label")
     if not _LABEL.fullmatch(label):
         reason = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
-        raise invalid_parameter(label[:256], "Label", reason)
+        raise invalid_parameter(label, "Label", reason)
     return label

@@ -82,7 +82,7 @@ def get_queue_url(call: Call, request: requests.GetQueueUrl) -> Asked:
         raise Rejected(INVALID_PARAMETER_VALUE, _BAD_NAME)
     owner = request.queue_owner_aws_account_id
     if owner and not ACCOUNT.fullmatch(owner):
-        raise invalid_parameter(owner[:256], "QueueOwnerAWSAccountId", "It must be an account of 12 digits.")
+        raise invalid_parameter(owner, "QueueOwnerAWSAccountId", "It must be an account of 12 digits.")
     place = call.addresses.place(owner or call.account, call.region)
     command = commands.DescribeQueue(place.host, name, call.caller, "GetQueueUrl")
     return command, partial(_found, call, place)
@@ -175,5 +175,5 @@ def _read_token(token: str | None) -> str:
     except ValueError:
         name = ""
     if not QUEUE_NAME.fullmatch(name):
-        raise invalid_parameter(token[:256], "NextToken", "It is not a token of this server.")
+        raise invalid_parameter(token, "NextToken", "It is not a token of this server.")
     return name

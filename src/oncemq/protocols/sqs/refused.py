@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from oncemq.core import refusals as core
 from oncemq.protocols.sqs import errors
-from oncemq.protocols.sqs.errors import Kind, SqsError
+from oncemq.protocols.sqs.errors import Kind, SqsError, invalid_value_message
 
 
 class Refused(Exception):
@@ -70,10 +70,6 @@ _ATTRIBUTE_NAMES = {
 }
 
 
-def _invalid(value: object, name: str, reason: str) -> str:
-    return f"Value {value} for parameter {name} is invalid. Reason: {reason}"
-
-
 _WRONG_QUEUE_TYPE = "The request include parameter that is not valid for this queue type."
 _Row = tuple[Kind, Callable[[Any, str], str]]
 
@@ -122,11 +118,11 @@ _TABLE: dict[type[core.Refusal], _Row] = {
     ),
     core.NotForStandardQueues: (
         errors.INVALID_PARAMETER_VALUE,
-        lambda r, p: _invalid(p, attribute_name(r.field), _WRONG_QUEUE_TYPE),
+        lambda r, p: invalid_value_message(p, attribute_name(r.field), _WRONG_QUEUE_TYPE),
     ),
     core.DelayNotForFifo: (
         errors.INVALID_PARAMETER_VALUE,
-        lambda r, _p: _invalid(r.delay_ms // 1_000, "DelaySeconds", _WRONG_QUEUE_TYPE),
+        lambda r, _p: invalid_value_message(r.delay_ms // 1_000, "DelaySeconds", _WRONG_QUEUE_TYPE),
     ),
     core.DiskNearlyFull: (
         errors.SERVICE_UNAVAILABLE,
@@ -141,11 +137,11 @@ _TABLE: dict[type[core.Refusal], _Row] = {
     ),
     core.LeaseExpired: (
         errors.INVALID_PARAMETER_VALUE,
-        lambda _r, p: _invalid(p, "ReceiptHandle", "The receipt handle has expired."),
+        lambda _r, p: invalid_value_message(p, "ReceiptHandle", "The receipt handle has expired."),
     ),
     core.LeaseNotHeld: (
         errors.INVALID_PARAMETER_VALUE,
-        lambda _r, p: _invalid(
+        lambda _r, p: invalid_value_message(
             p, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change."
         ),
     ),
@@ -155,7 +151,7 @@ _TABLE: dict[type[core.Refusal], _Row] = {
     ),
     core.VisibilityBeyondMaximum: (
         errors.INVALID_PARAMETER_VALUE,
-        lambda r, _p: _invalid(
+        lambda r, _p: invalid_value_message(
             r.timeout_ms // 1_000,
             "VisibilityTimeout",
             f"Total VisibilityTimeout for the message is beyond the limit [{r.maximum_ms // 1_000} seconds]",
@@ -171,11 +167,11 @@ _TABLE: dict[type[core.Refusal], _Row] = {
     ),
     core.DeadLetterQueueDoesNotExist: (
         errors.INVALID_PARAMETER_VALUE,
-        lambda _r, p: _invalid(p, "RedrivePolicy", "Dead letter target does not exist."),
+        lambda _r, p: invalid_value_message(p, "RedrivePolicy", "Dead letter target does not exist."),
     ),
     core.RedriveNotAllowed: (
         errors.INVALID_PARAMETER_VALUE,
-        lambda _r, p: _invalid(
+        lambda _r, p: invalid_value_message(
             p, "RedrivePolicy", "The dead letter target does not allow this queue to use it (RedriveAllowPolicy)."
         ),
     ),
@@ -185,11 +181,11 @@ _TABLE: dict[type[core.Refusal], _Row] = {
     ),
     core.PermissionExists: (
         errors.INVALID_PARAMETER_VALUE,
-        lambda r, _p: _invalid(r.label, "Label", "Already exists."),
+        lambda r, _p: invalid_value_message(r.label, "Label", "Already exists."),
     ),
     core.PermissionDoesNotExist: (
         errors.INVALID_PARAMETER_VALUE,
-        lambda r, _p: _invalid(r.label, "Label", "can't find label."),
+        lambda r, _p: invalid_value_message(r.label, "Label", "can't find label."),
     ),
     core.InvalidPolicy: (
         errors.INVALID_ATTRIBUTE_VALUE,

@@ -32,6 +32,7 @@ from oncemq.protocols.sqs.limits import (
 from oncemq.protocols.sqs.urls import REGION
 
 _DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z", re.ASCII)
+_DAY = re.compile(r"[0-9]{8}", re.ASCII)
 _MISMATCH = (
     "The request signature we calculated does not match the signature you provided. "
     "Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
@@ -40,11 +41,10 @@ _SPACES = re.compile(rb"  +")
 
 
 class SigningKey(msgspec.Struct, frozen=True):
-    """The key of one credential on one day in one region, and what is signed with it besides the request."""
+    """The key of one credential on one day in one region, and whose it is."""
 
     key: bytes
     account: str
-    secret: str
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -132,7 +132,7 @@ class Verifier:
         key = f"AWS4{secret}".encode()
         for part in (scope.date, scope.region, scope.service, scope.terminator):
             key = hmac.digest(key, part.encode(), "sha256")
-        made = SigningKey(key, account, secret)
+        made = SigningKey(key, account)
         _keep(self._keys, (scope, loopback), made)
         return made
 
@@ -176,6 +176,8 @@ def _check_scope(scope: Scope) -> None:
         raise Rejected(SIGNATURE_DOES_NOT_MATCH, message)
     if not REGION.fullmatch(scope.region):
         raise Rejected(SIGNATURE_DOES_NOT_MATCH, "Credential should be scoped to a valid region.")
+    if not _DAY.fullmatch(scope.date):
+        raise Rejected(SIGNATURE_DOES_NOT_MATCH, "Date in Credential scope must be of the form YYYYMMDD.")
     if scope.terminator != "aws4_request":
         message = "Credential should be scoped with a valid terminator: 'aws4_request'."
         raise Rejected(SIGNATURE_DOES_NOT_MATCH, message)
