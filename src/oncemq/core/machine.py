@@ -8,15 +8,13 @@ journal is not.
 from collections.abc import Callable
 from typing import Any
 
-from oncemq.core import commands
-from oncemq.core.apply import Places, apply, watch_retention
+from oncemq.core import commands, waiting
+from oncemq.core.apply import Places, apply
 from oncemq.core.decide import administering, leasing, receiving, sending, tasks, ticking
 from oncemq.core.host import DEFAULT_HOST, Partition
-from oncemq.core.model import BLOCK_SHIFT, DELAYED, LEASED
 from oncemq.core.pieces import Pieces
 from oncemq.core.records import HostCreated, IdentitySet, Record
 from oncemq.core.snapshot import encode_piece
-from oncemq.core.timers import ENTRY, MOVE_TASK, Timers
 from oncemq.core.turn import Addressed, Log, Turn
 
 
@@ -40,22 +38,7 @@ class Machine:
 
     def recovered(self, now_ms: int) -> None:
         """Recovery is over: rebuild what waits for a time."""
-        self.state.timers = Timers()
-        for host in self.state.hosts.values():
-            for queue in host.queues.values():
-                queue.retention_due_ms = 0
-                watch_retention(self.state, queue, now_ms)
-                for block in queue.blocks.values():
-                    if block.live and (LEASED in block.state or DELAYED in block.state):
-                        base = block.number << BLOCK_SHIFT
-                        for index, state in enumerate(block.state):
-                            if state in (LEASED, DELAYED) and block.due_ms[index]:
-                                self.state.timers.add(
-                                    block.due_ms[index], host.number, queue.number, ENTRY, base | index
-                                )
-            for task in host.tasks.values():
-                if task.status == tasks.RUNNING:
-                    self.state.timers.add(now_ms, host.number, task.source, MOVE_TASK, task.number)
+        waiting.rebuild(self.state, now_ms)
 
     def next_due_ms(self) -> int | None:
         """When the next Tick has something to do, or None."""
@@ -104,3 +87,6 @@ DECIDE: dict[type[commands.Command], Callable[[Turn, Any, Any], None]] = {
 def decide(turn: Turn, command: commands.Command, address: Any) -> None:
     """Decide one command: records into the turn's batch, answers into its outputs."""
     DECIDE[type(command)](turn, command, address)
+    timers = turn.state.timers
+    if timers.size > timers.compact_above:
+        waiting.compact(turn.state)

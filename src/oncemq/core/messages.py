@@ -5,6 +5,7 @@ A number is never used twice. A block of 65,536 numbers is let go when all are g
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from oncemq.core.limits import BLOCK_ENTRIES
 from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, MessageBlock
@@ -64,25 +65,36 @@ class Messages:
 
     def unreference(self, numbers: Iterable[int]) -> None:
         """One entry less holds each of these messages."""
-        for number in numbers:
-            block = self.blocks[number >> BLOCK_SHIFT]
+        for block_number, run in groupby(numbers, BLOCK_SHIFT.__rrshift__):
+            block = self.blocks[block_number]
             if block.epoch != self.pieces.epoch:
                 self.pieces.touch(block)
-            index = number & BLOCK_MASK
-            left = block.references[index] - 1
-            block.references[index] = left
-            if not left:
-                self._let_go(block, number, index)
+            self._unreference_in(block, run)
+            if not block.live and len(block.position) == BLOCK_ENTRIES:
+                self.pieces.dropped(block)
+                del self.blocks[block_number]
 
-    def _let_go(self, block: MessageBlock, number: int, index: int) -> None:
-        self.live -= 1
-        block.live -= 1
-        segment = block.position[index] >> SEGMENT_SHIFT
-        left = self.live_in_segment[segment] - 1
-        if left:
-            self.live_in_segment[segment] = left
-        else:
-            del self.live_in_segment[segment]
-        if not block.live and len(block.position) == BLOCK_ENTRIES:
-            self.pieces.dropped(block)
-            del self.blocks[number >> BLOCK_SHIFT]
+    def _unreference_in(self, block: MessageBlock, numbers: Iterable[int]) -> None:
+        references, position = block.references, block.position
+        segment = leaving = 0
+        for number in numbers:
+            index = number & BLOCK_MASK
+            references[index] -= 1
+            if not references[index]:
+                stored_in = position[index] >> SEGMENT_SHIFT
+                if stored_in != segment:
+                    self._let_go(block, segment, leaving)
+                    segment, leaving = stored_in, 0
+                leaving += 1
+        self._let_go(block, segment, leaving)
+
+    def _let_go(self, block: MessageBlock, segment: int, count: int) -> None:
+        """So many messages of the block, all stored in this segment, are held no more."""
+        if count:
+            self.live -= count
+            block.live -= count
+            left = self.live_in_segment[segment] - count
+            if left:
+                self.live_in_segment[segment] = left
+            else:
+                del self.live_in_segment[segment]

@@ -7,6 +7,7 @@ and says which message numbers are no longer held.
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
 from oncemq.core.attempts import Attempts
@@ -304,7 +305,7 @@ class Queue(Piece):
         self.touch()
         messages: list[int] = []
         for block in self.blocks.values():
-            messages.extend(n for n, state in zip(block.message, block.state, strict=True) if state)
+            messages.extend(compress(block.message, block.state))
             self.pieces.dropped(block)
         self.blocks.clear()
         self.next_entry = {p: (n + BLOCK_MASK) >> BLOCK_SHIFT << BLOCK_SHIFT for p, n in self.next_entry.items()}

@@ -55,9 +55,7 @@ class Fair:
     def held(self, entry: int) -> None:
         """A lease counts for its group, which may become noisy; a delay counts for nothing."""
         if self.queue.state_of(entry) != LEASED:
-            group = self._left_lease(entry)
-            if group is not None:
-                self._forget_if_drained(group)
+            self._quieten_if_drained(self._left_lease(entry) or self._group(entry))
             return
         group = self._group(entry)
         self.leased_entries[entry] = group.number
@@ -73,7 +71,9 @@ class Fair:
         if group is None:
             group = self._group(entry)
             self._advance(group)
-        self._forget_if_drained(group)
+        self._quieten_if_drained(group)
+        if self._has_left(group):
+            del self.groups[group.number]
 
     def sent(self, number: int, now_ms: int) -> None:
         """A message of this group was sent. If it had been silent for long, it starts anew as a quiet one."""
@@ -84,7 +84,7 @@ class Fair:
             group.noisy = False
             del self.noisy[number]
             self._advance(group)
-        group.last_sent_ms = now_ms
+        group.last_sent_ms = max(group.last_sent_ms, now_ms)  # a dead letter comes with its age
 
     def peek(self, maximum: int, now_ms: int) -> list[int]:
         """The one entry to hand out next: who is noisy may change with each."""
@@ -105,7 +105,8 @@ class Fair:
 
     def remembered(self) -> list[tuple[int, bool, int]]:
         """What cannot be told from the entries: (group, noisy, last sent)."""
-        return [(group.number, group.noisy, group.last_sent_ms) for _, group in sorted(self.groups.items())]
+        groups = sorted(self.groups.items())
+        return [(number, group.noisy, group.last_sent_ms) for number, group in groups if number != UNGROUPED]
 
     def restore(self, remembered: list[tuple[int, bool, int]]) -> None:
         """Take over what a checkpoint remembered; the entries are there already."""
@@ -126,10 +127,16 @@ class Fair:
             heappop(self.heads)
         return None
 
-    def _forget_if_drained(self, group: _Group) -> None:
-        if not self._clean(group) and not group.leased:
-            self.groups.pop(group.number, None)
-            self.noisy.pop(group.number, None)
+    def _quieten_if_drained(self, group: _Group) -> None:
+        if group.noisy and not self._clean(group) and not group.leased:
+            group.noisy = False
+            del self.noisy[group.number]
+
+    def _has_left(self, group: _Group) -> bool:
+        """The entry that goes is the last of its group; what only waits for its delay counts here."""
+        if group.number == UNGROUPED:
+            return not self._clean(group) and not group.leased
+        return self.queue.group_counts[group.number] == 1
 
     @staticmethod
     def _is_silent(group: _Group, now_ms: int) -> bool:
