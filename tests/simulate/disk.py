@@ -86,7 +86,9 @@ class ForgetfulDisk:
     - `fail_write_after`, `fail_sync_after`: after this many more, one write or sync raises OSError; a sync that fails
       drops what it should have written, and the process goes on seeing it, as on Linux;
     - `reported_free_bytes`: what free_bytes says;
-    - `cached`: whether read_cached finds anything.
+    - `cached`: whether read_cached finds anything;
+    - `ignored_syncs`: syncs of files whose names begin so do nothing; "folder" stands for the folder (planted bugs);
+    - `watch`: called before each operation with its name and the file's; it may raise Crashed.
     """
 
     def __init__(self) -> None:
@@ -96,21 +98,24 @@ class ForgetfulDisk:
         self.fail_sync_after: int | None = None
         self.reported_free_bytes = 1 << 40
         self.cached = True
+        self.ignored_syncs: tuple[str, ...] = ()
+        self.watch: Callable[[str, str], None] | None = None
         self.operations = 0
         self._folder: dict[str, _File] = {}
         self._durable_folder: dict[str, _File] = {}
         self._folder_changes: list[Callable[[dict[str, _File]], None]] = []
         self._handles: dict[int, _File] = {}
+        self._names: dict[int, str] = {}
         self._next_handle = 3
 
     # The disk as the journal sees it.
 
     def names(self) -> list[str]:
-        self._step()
+        self._step("names", "")
         return sorted(self._folder)
 
     def create(self, name: str, size_bytes: int) -> int:
-        self._step()
+        self._step("create", name)
         if name in self._folder:
             raise FileExistsError(errno.EEXIST, "exists", name)
         file = _File()
@@ -120,26 +125,26 @@ class ForgetfulDisk:
 
         self._change_folder(change)
         file.grow(size_bytes)
-        return self._handle_of(file)
+        return self._handle_of(file, name)
 
     def open(self, name: str) -> int:
-        self._step()
+        self._step("open", name)
         if name not in self._folder:
             raise FileNotFoundError(errno.ENOENT, "not found", name)
-        return self._handle_of(self._folder[name])
+        return self._handle_of(self._folder[name], name)
 
     def size(self, handle: int) -> int:
-        self._step()
+        self._step("size", self._names[handle])
         return len(self._handles[handle].content)
 
     def write(self, handle: int, offset_bytes: int, parts: Sequence[Bytes]) -> None:
-        self._step()
+        self._step("write", self._names[handle])
         if self._fails("fail_write_after"):
             raise OSError(errno.EIO, "the write fails")
         self._handles[handle].write(offset_bytes, b"".join(parts))
 
     def read(self, handle: int, offset_bytes: int, length_bytes: int) -> bytes:
-        self._step()
+        self._step("read", self._names[handle])
         return bytes(self._handles[handle].content[offset_bytes : offset_bytes + length_bytes])
 
     def read_cached(self, handle: int, offset_bytes: int, length_bytes: int) -> bytes | None:
@@ -147,24 +152,24 @@ class ForgetfulDisk:
         return data if self.cached and len(data) == length_bytes else None
 
     def sync(self, handle: int) -> None:
-        self._step()
+        self._step("sync", self._names[handle])
         file = self._handles[handle]
         if self._fails("fail_sync_after"):
             file.pending = [change for change in file.pending if change[1] is None]
             raise OSError(errno.EIO, "the sync fails")
-        if not self.ignore_sync:
+        if not self._ignores(self._names[handle]):
             file.sync()
 
     def sync_folder(self) -> None:
-        self._step()
+        self._step("sync_folder", "folder")
         if self._fails("fail_sync_after"):
             raise OSError(errno.EIO, "the sync fails")
-        if not self.ignore_sync:
+        if not self._ignores("folder"):
             self._durable_folder = dict(self._folder)
             self._folder_changes.clear()
 
     def rename(self, old: str, new: str) -> None:
-        self._step()
+        self._step("rename", old)
         file = self._folder[old]
 
         def change(folder: dict[str, _File]) -> None:
@@ -174,7 +179,7 @@ class ForgetfulDisk:
         self._change_folder(change)
 
     def remove(self, name: str) -> None:
-        self._step()
+        self._step("remove", name)
         if name not in self._folder:
             raise FileNotFoundError(errno.ENOENT, "not found", name)
 
@@ -184,7 +189,7 @@ class ForgetfulDisk:
         self._change_folder(change)
 
     def close(self, handle: int) -> None:
-        del self._handles[handle]
+        del self._handles[handle], self._names[handle]
 
     def free_bytes(self) -> int:
         return self.reported_free_bytes
@@ -222,7 +227,12 @@ class ForgetfulDisk:
     def open_handles(self) -> int:
         return len(self._handles)
 
-    def _step(self) -> None:
+    def _ignores(self, name: str) -> bool:
+        return self.ignore_sync or (self.ignored_syncs != () and name.startswith(self.ignored_syncs))
+
+    def _step(self, operation: str, name: str) -> None:
+        if self.watch is not None:
+            self.watch(operation, name)
         if self.stop_after is not None:
             if self.stop_after <= 0:
                 raise Crashed
@@ -236,8 +246,9 @@ class ForgetfulDisk:
         setattr(self, counter, left - 1 if left else None)
         return bool(left == 0)
 
-    def _handle_of(self, file: _File) -> int:
+    def _handle_of(self, file: _File, name: str) -> int:
         self._next_handle += 1
+        self._names[self._next_handle] = name
         self._handles[self._next_handle] = file
         return self._next_handle
 

@@ -1,0 +1,258 @@
+"""A seed: several lives of one server on one forgetful disk, each ended by a crash, each checked against the ledger.
+
+Everything but the disk, the clock and the clients is the shipped code: engine, checkpointer, contents, recovery,
+journal and core.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from oncemq.core.apply import NOWHERE
+from oncemq.core.host import Host
+from oncemq.core.machine import Machine
+from oncemq.engine.checkpointer import Checkpointer
+from oncemq.engine.contents import Contents
+from oncemq.engine.engine import Engine
+from oncemq.engine.recovery import Recovered, recover
+from oncemq.journal.batch import HEADER_BYTES
+from oncemq.journal.codec import decode_payload
+from oncemq.journal.journal import Batch
+from oncemq.journal.segment import offset_of, segment_name, segment_of
+from tests.simulate.disk import Crashed, ForgetfulDisk
+from tests.simulate.facts import Broken, QueueFact
+from tests.simulate.found import bytes_of, entries_of
+from tests.simulate.hits import BEFORE_OPERATION, Hits, Operation, kind_of
+from tests.simulate.ledger import Ledger
+from tests.simulate.runtime import SeededRuntime
+from tests.simulate.settling import settle
+from tests.simulate.survivors import check_survivors
+from tests.simulate.workload import CHURNED, STANDING_QUEUES, Workload
+
+LIVES = 4
+EVENTS_MAX = 420
+LONGEST_JUMP_MS = 120_000
+"""Never to the next retention time: the clients know nothing of it."""
+SEGMENT_BYTES = 16 * 1024
+CHECKPOINT_EVERY_BYTES = 3_000
+CACHE_BYTES = 4_000
+START_MS = 1_700_000_000_000
+AIMS = sorted({key[:3] for key in BEFORE_OPERATION if key[0] != "recovery"})
+
+
+@dataclass
+class Plant:
+    """A bug planted on purpose, for tests of the tests."""
+
+    on_disk: Callable[[ForgetfulDisk], None] = lambda disk: None
+    on_start: Callable[[Engine], None] = lambda engine: None
+    checkpointer: type[Checkpointer] = Checkpointer
+
+
+@dataclass
+class Simulation:
+    """All lives of one seed. `play` raises Broken, or what the code under test raises."""
+
+    seed: int
+    hits: Hits = field(default_factory=Hits)
+    plant: Plant = field(default_factory=Plant)
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(self.seed)
+        self.ledger = Ledger()
+        self.ledger.queues = {
+            name: QueueFact(name, [None], fact.dead_letter_queue, fact.maximum_receives, fact.fifo)
+            for name, fact in (*STANDING_QUEUES.items(), *((name, QueueFact(name, [])) for name in CHURNED))
+        }
+        self.disk = ForgetfulDisk()
+        self.clock_ms = START_MS
+        self.shadow = Machine()
+        self.shadow_number = 0
+        self.batches: dict[int, tuple[int, bytes, int]] = {}
+        """Batches closed since the last recovery: number → (now, payload, position of the payload)."""
+        self.durable_number = 0
+        self.runtime = SeededRuntime(self.dice, START_MS)
+        self.checkpoints = 0
+        self.workload: Workload | None = None
+        self._torn = False
+        self._at: Operation | None = None
+        self._last: dict[str, str] = {}
+        self._aim: tuple[str, str, str] | None = None
+
+    def play(self) -> None:
+        """Live and crash, again and again; then let everything settle and see that all is there."""
+        for _ in range(LIVES):
+            self._next_disk(self.dice.randrange(40) if self.dice.random() < 0.15 else None)
+            try:
+                self._live()
+            except Crashed:
+                self._count_stop()
+            self._crash()
+        self._next_disk(None)
+        self.workload = None
+        settle(self._start(), self.runtime)
+
+    # One life ---------------------------------------------------------------------------------------------------
+
+    def _next_disk(self, stop_after: int | None) -> None:
+        self.disk.stop_after = stop_after
+        self.disk.cached = self.dice.random() < 0.5
+        self.disk.watch = self._watch
+        self.plant.on_disk(self.disk)
+        self._at, self._last, self._aim = None, {}, None
+
+    def _live(self) -> None:
+        self.workload = None
+        self.workload = workload = self._start()
+        self.disk.stop_after = None
+        events = self.dice.randrange(20, EVENTS_MAX)
+        if self.dice.random() < 0.6:
+            self._aim = self.dice.choice(AIMS)
+            aimed_after = self.dice.randrange(events)
+        else:
+            aimed_after = events
+        aim, self._aim = self._aim, None
+        for event in range(events):
+            if event == aimed_after:
+                self._aim = aim
+            self.event(workload)
+        self._count_idle_stop(workload)
+
+    def _start(self) -> Workload:
+        self.runtime = SeededRuntime(self.dice, self.clock_ms)  # nothing of the life before goes on
+        self.runtime.running = ["recovery"]
+        recovered = recover(self.disk, self.dice.randbytes(16), SEGMENT_BYTES)
+        self._check_recovered(recovered)
+        wall_ms = self.clock_ms + self.dice.choice((0, 0, 1_000, 30_000, -5_000))
+        self.clock_ms = max(recovered.journal.last_now_ms, wall_ms)
+        self.runtime = runtime = SeededRuntime(self.dice, self.clock_ms)
+        checkpointer = self.plant.checkpointer(recovered.machine, recovered.journal, recovered.store, runtime)
+        checkpointer.every_bytes = CHECKPOINT_EVERY_BYTES
+        contents = Contents(recovered.journal, CACHE_BYTES)
+        engine = Engine(recovered.machine, recovered.journal, contents, checkpointer, runtime)
+        self._tap(recovered)
+        self.plant.on_start(engine)
+        engine.start(self.dice.randbytes(32), 0)
+        return Workload(self.ledger, engine, runtime, self.dice)
+
+    def event(self, workload: Workload) -> None:
+        """One thing happens: a client acts, time passes, or the server goes one step."""
+        roll = self.dice.random()
+        if roll < 0.3:
+            workload.act()
+        elif roll < 0.34 or not self.runtime.step():
+            self._pass_time()
+        self.clock_ms = max(self.clock_ms, self.runtime.clock_ms)
+
+    def _pass_time(self) -> None:
+        roll = self.dice.random()
+        due_ms = self.runtime.next_timer_ms()
+        if roll < 0.3 and due_ms is not None and due_ms - self.runtime.clock_ms < LONGEST_JUMP_MS:
+            self.runtime.advance(max(0, due_ms - self.runtime.clock_ms))
+        else:
+            self.runtime.advance(self.dice.choice((1, 5, 40, 400, 2_500, 21_000) if roll < 0.5 else (1, 5, 40)))
+
+    def _tap(self, recovered: Recovered) -> None:
+        """Keep a copy of every batch, for the shadow."""
+        close_batch = recovered.journal.close_batch
+
+        def tapped(payload: list[bytes], length_bytes: int, now_ms: int) -> Batch:
+            batch = close_batch(payload, length_bytes, now_ms)
+            self.batches[batch.number] = (now_ms, b"".join(payload), batch.payload_position)
+            return batch
+
+        recovered.journal.close_batch = tapped  # type: ignore[method-assign, assignment]
+
+    # Crashes ----------------------------------------------------------------------------------------------------
+
+    def _watch(self, operation: str, file: str) -> None:
+        line = self.runtime.running[-1] if self.runtime.running else "loop"
+        self.runtime.between_operations(operation)
+        kind = kind_of(file)
+        self._at = Operation(line, operation, kind, self._last.get(line, ""))
+        self._last[line] = operation
+        if self._aim == (line, operation, kind):
+            self.disk.stop_after = 0
+
+    def _count_stop(self) -> None:
+        assert self._at is not None
+        self.hits.stopped_before(self._at)
+        if {"write", "background"} <= set(self.runtime.running):
+            self.hits["batch and checkpoint half done together"] += 1
+
+    def _count_idle_stop(self, workload: Workload) -> None:
+        """The crash fell between two events."""
+        lines = self.runtime.lines
+        if lines["write"].finished:
+            self.hits["batch synced, not answered"] += 1
+        if lines["read"].jobs or lines["read"].finished:
+            self.hits["contents being read"] += 1
+        if workload.engine.checkpointer.under_way:
+            self.hits["checkpoint gathering between batches"] += 1
+
+    def _crash(self) -> None:
+        if self.workload is not None:
+            self.workload.end()
+            self.checkpoints += self.workload.engine.checkpointer.published
+            self.durable_number = max(self.durable_number, self.workload.engine.journal.durable_number)
+        self.disk.stop_after = self.disk.watch = None
+        before = set(self.disk.names())
+        if self.dice.random() < 0.25:
+            self.disk = self.disk.kill()
+            self.hits["process killed, memory of the system kept"] += 1
+        else:
+            self.disk = self.disk.crash(self.dice)
+            self.hits["power lost"] += 1
+            self.hits["file forgotten that was not synced"] += not before <= set(self.disk.names())
+        self._torn = self._is_torn()
+
+    def _is_torn(self) -> bool:
+        """Whether something of the batch after the last durable one is on the disk."""
+        _, payload, position = self.batches.get(self.durable_number + 1, (0, b"", 0))
+        name, end = segment_name(segment_of(position)), offset_of(position) + len(payload)
+        return name in self.disk.names() and any(self.disk.content(name)[offset_of(position) - HEADER_BYTES : end])
+
+    # Checks -----------------------------------------------------------------------------------------------------
+
+    def _check_recovered(self, recovered: Recovered) -> None:
+        number = recovered.journal.last_number
+        host: Host | None = recovered.machine.state.hosts.get("/")
+        entries = entries_of(recovered.machine.state, recovered.journal)
+        check_survivors(self.ledger, entries, host, self.clock_ms)
+        after = bytes_of(recovered.machine.state)
+        self._check_shadow(after, number)
+        if self.dice.random() < 0.3:
+            self._check_again(after, number)
+        self._count_unsynced(number)
+        self.durable_number = number
+
+    def _check_shadow(self, after: dict[bytes, bytes], number: int) -> None:
+        """The state is that of a machine that was never stopped and got the same batches, byte for byte."""
+        while self.shadow_number < number:
+            self.shadow_number += 1
+            now_ms, payload, position = self.batches[self.shadow_number]
+            for record, places in decode_payload(payload, position):
+                self.shadow.replay(record, now_ms, places or NOWHERE)
+        self.batches.clear()
+        wanted = bytes_of(self.shadow.state)
+        if after != wanted:
+            keys = [key.hex() for key in wanted.keys() | after.keys() if wanted.get(key) != after.get(key)]
+            raise Broken(f"the state after batch {number} is not what its batches make: pieces {keys}")
+
+    def _check_again(self, after: dict[bytes, bytes], number: int) -> None:
+        """A crash right after a recovery changes nothing."""
+        disk = self.disk.crash(self.dice)
+        again = recover(disk, bytes(16), SEGMENT_BYTES)
+        if again.journal.last_number != number or bytes_of(again.machine.state) != after:
+            raise Broken(f"a second recovery finds batch {again.journal.last_number}, the first found {number}")
+
+    def _count_unsynced(self, number: int) -> None:
+        """What became of the batch that was written and not known to be durable."""
+        if self.durable_number + 1 not in self.batches or self.workload is None:
+            return
+        if number > self.durable_number:
+            self.hits["unsynced batch found whole"] += 1
+            return
+        self.hits["torn batch cut" if self._torn else "unsynced batch forgotten"] += 1
