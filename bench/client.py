@@ -6,6 +6,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ACCOUNT = "000000000000"
+AUTHORIZATION = (
+    "AWS4-HMAC-SHA256 Credential=test/20261121/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=" + "0" * 64
+)
+"""Not a signature, but moto reads the service out of it."""
 
 
 class Client:
@@ -17,7 +21,11 @@ class Client:
 
     def ask(self, action: str, **parameters: Any) -> dict[str, Any]:
         """The answer to one action. Raises RuntimeError on a refusal."""
-        headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AmazonSQS.{action}"}
+        headers = {
+            "Content-Type": "application/x-amz-json-1.0",
+            "X-Amz-Target": f"AmazonSQS.{action}",
+            "Authorization": AUTHORIZATION,
+        }
         self._connection.request("POST", "/", json.dumps(parameters), headers)
         response = self._connection.getresponse()
         body = response.read()

@@ -59,7 +59,7 @@ def _speed_beside(server: Process, empty: str, full: str, seconds: float) -> tup
         for name, queue in (("empty", empty), ("full", full)):
             send = wrk.run("send.lua", server.url, queue, 1024, 1, seconds=seconds)
             rates.setdefault((name, "send"), []).append(send.per_second)
-            receive = wrk.run("receive.lua", server.url, queue, 1, seconds=seconds / 3)
+            receive = wrk.run("receive.lua", server.url, queue, 1, seconds=max(1, seconds / 3))
             rates.setdefault((name, "receive"), []).append(receive.per_second)
     medians = {key: sorted(each)[1] for key, each in rates.items()}
     return (

@@ -41,7 +41,7 @@ def run(script: str, url: str, *arguments: object, seconds: float, connections: 
         "wrk",
         "-t1",
         f"-c{connections}",
-        f"-d{seconds}s",
+        f"-d{seconds:.0f}s",
         "--timeout",
         "10s",
         "-s",

@@ -117,8 +117,8 @@ def _published(state: Partition, record: records.Published, now_ms: int, places:
         if not queue.retention_due_ms:
             watch_retention(state, queue, now_ms)
         if record.deduplication is not None:
-            key = int.from_bytes(record.deduplication, "little")
-            queue.deduplication.remember(key, first_message, now_ms, record.deduplication_window_ms)
+            window_ms = record.deduplication_window_ms
+            queue.deduplication.remember(record.deduplication, first_message, now_ms, window_ms)
 
 
 def _delivered(state: Partition, record: records.Delivered, now_ms: int, places: Places) -> None:
@@ -129,8 +129,7 @@ def _delivered(state: Partition, record: records.Delivered, now_ms: int, places:
     if record.due_ms:
         state.timers.add_all(record.due_ms, host.number, queue.number, timers.ENTRY, record.entries)
     if record.attempt is not None:
-        key = int.from_bytes(record.attempt, "little")
-        queue.attempts.remember(key, record.entries, record.first_token, now_ms)
+        queue.attempts.remember(record.attempt, record.entries, record.first_token, now_ms)
 
 
 def _released(state: Partition, record: records.Released, now_ms: int, places: Places) -> None:

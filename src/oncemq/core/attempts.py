@@ -25,15 +25,15 @@ class Attempts:
     __slots__ = ("by_entry", "by_key")
 
     def __init__(self) -> None:
-        self.by_key: dict[int, Attempt] = {}
-        self.by_entry: dict[int, int] = {}
+        self.by_key: dict[bytes, Attempt] = {}
+        self.by_entry: dict[int, bytes] = {}
 
-    def find(self, key: int, now_ms: int) -> Attempt | None:
+    def find(self, key: bytes, now_ms: int) -> Attempt | None:
         """What this attempt was answered with, unless it is void or over."""
         attempt = self.by_key.get(key)
         return attempt if attempt is not None and attempt.expires_ms > now_ms else None
 
-    def remember(self, key: int, entries: Sequence[int], first_token: int, now_ms: int) -> None:
+    def remember(self, key: bytes, entries: Sequence[int], first_token: int, now_ms: int) -> None:
         """This attempt was answered with these leases."""
         self._drop(key)
         while self.by_key:
@@ -44,7 +44,7 @@ class Attempts:
         self.void(entries)
         self.restore(key, Attempt(now_ms + ATTEMPT_WINDOW_MS, list(entries), first_token))
 
-    def restore(self, key: int, attempt: Attempt) -> None:
+    def restore(self, key: bytes, attempt: Attempt) -> None:
         """Take over an attempt as it was."""
         self.by_key[key] = attempt
         for entry in attempt.entries:
@@ -58,7 +58,7 @@ class Attempts:
                 if key is not None:
                     self._drop(key)
 
-    def _drop(self, key: int) -> None:
+    def _drop(self, key: bytes) -> None:
         attempt = self.by_key.pop(key, None)
         if attempt is not None:
             for entry in attempt.entries:

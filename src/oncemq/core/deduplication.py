@@ -1,8 +1,12 @@
 """Which deduplication keys a queue has seen, and the message each was first used for.
 
-A key is the 16-byte digest of the id (and of the group, where the scope is a group), kept as a whole number: 122 MB a
-million, where bytes objects take 170. A generation spans a tenth of the window and is dropped whole once all its
-keys are older than the window; so a key is remembered for the window and up to a tenth more.
+A key is the 16-byte digest of the id (and of the group, where the scope is a group). A generation spans a tenth of the
+window and is dropped whole once all its keys are older than the window; so a key is remembered for the window and up to
+a tenth more.
+
+Within a generation keys lie in 4,096 buckets by their first 12 bits, as rows of 24 bytes (key, message number), and are
+found by a search for their bytes. A dict was rejected: 122 to 137 MB a million keys, where this takes 30; with a
+million keys in one generation a look takes a microsecond more.
 """
 
 from collections import deque
@@ -12,22 +16,52 @@ from oncemq.core.limits import DEDUPLICATION_GENERATIONS
 from oncemq.core.model import Piece
 from oncemq.core.pieces import DEDUPLICATION, Pieces, key_of
 
+KEY_BYTES = 16
+ROW_BYTES = 24
 
-def digest(deduplication: bytes, group: str | None) -> int:
+
+def digest(deduplication: bytes, group: str | None) -> bytes:
     """The key of a deduplication id, within its group if one is given."""
     scope = b"" if group is None else group.encode() + b"\0"
-    return int.from_bytes(blake2b(scope + deduplication, digest_size=16).digest(), "little")
+    return blake2b(scope + deduplication, digest_size=KEY_BYTES).digest()
+
+
+def bucket_of(key: bytes) -> int:
+    """The key's first 12 bits."""
+    return key[0] << 4 | key[1] >> 4
 
 
 class Generation(Piece):
     """The keys first seen from `start_ms` on, for a tenth of the window."""
 
-    __slots__ = ("keys", "start_ms")
+    __slots__ = ("buckets", "start_ms")
 
     def __init__(self, key: bytes, start_ms: int) -> None:
         super().__init__(key)
         self.start_ms = start_ms
-        self.keys: dict[int, int] = {}
+        self.buckets: dict[int, bytearray] = {}
+
+    def find(self, key: bytes) -> int | None:
+        """The message that `key` was first used for, or None."""
+        bucket = self.buckets.get(bucket_of(key))
+        if bucket is None:
+            return None
+        at = bucket.find(key)
+        while at >= 0:
+            if not at % ROW_BYTES:
+                return int.from_bytes(bucket[at + KEY_BYTES : at + ROW_BYTES], "little")
+            at = bucket.find(key, at + 1)
+        return None
+
+    def add(self, key: bytes, message: int) -> None:
+        """A key that is not there yet."""
+        row = key + message.to_bytes(ROW_BYTES - KEY_BYTES, "little")
+        index = bucket_of(key)
+        bucket = self.buckets.get(index)
+        if bucket is None:
+            self.buckets[index] = bytearray(row)
+        else:
+            bucket += row
 
 
 class Deduplication:
@@ -39,15 +73,18 @@ class Deduplication:
         self.host, self.queue, self.pieces = host, queue, pieces
         self.generations: deque[Generation] = deque()
 
-    def first(self, key: int, now_ms: int, window_ms: int) -> int | None:
+    def first(self, key: bytes, now_ms: int, window_ms: int) -> int | None:
         """The message that `key` was first used for within the window, or None."""
+        index = bucket_of(key)
         for generation in self.generations:
-            message = generation.keys.get(key)
-            if message is not None and not self._over(generation, now_ms, window_ms):
-                return message
+            bucket = generation.buckets.get(index)
+            if bucket is not None and key in bucket and not self._over(generation, now_ms, window_ms):
+                message = generation.find(key)
+                if message is not None:
+                    return message
         return None
 
-    def remember(self, key: int, message: int, now_ms: int, window_ms: int) -> None:
+    def remember(self, key: bytes, message: int, now_ms: int, window_ms: int) -> None:
         """`key` is first used now; what the window has left behind goes."""
         while self.generations and self._over(self.generations[0], now_ms, window_ms):
             self.pieces.dropped(self.generations.popleft())
@@ -59,7 +96,7 @@ class Deduplication:
         generation = self.generations[-1]
         if generation.epoch != self.pieces.epoch:
             self.pieces.touch(generation)
-        generation.keys[key] = message
+        generation.add(key, message)
 
     def clear(self) -> None:
         """Forget all (a purge does)."""

@@ -71,6 +71,8 @@ class Received(Output):
 
     host: str
     messages: list[ReceivedMessage]
+    returned_if_unwritten: bool = True
+    """False for an attempt: its leases wait to be asked for again, and another answer to it may have been written."""
 
 
 class Results(Output):

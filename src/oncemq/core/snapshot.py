@@ -77,7 +77,7 @@ def _encode_queue(queue: Queue) -> Any:
         queue.sources,
         type(order).__name__,
         remembered,
-        {key.to_bytes(16, "little"): attempt for key, attempt in queue.attempts.by_key.items()},
+        queue.attempts.by_key,
     )
 
 
@@ -88,8 +88,7 @@ def _encode_block(block: Block) -> Any:
 
 
 def _encode_generation(generation: Generation) -> Any:
-    keys = b"".join([key.to_bytes(16, "little") for key in generation.keys])
-    return generation.start_ms, keys, _column_bytes(array("Q", generation.keys.values()))
+    return generation.start_ms, generation.buckets
 
 
 def _encode_message_block(block: MessageBlock) -> Any:
@@ -168,7 +167,7 @@ def _load_queue(state: Partition, host: int, queue: int, index: int, data: Any) 
         loaded.order = Fair(loaded)
     loaded.remembered = remembered
     for key, attempt in attempts.items():
-        loaded.attempts.restore(int.from_bytes(key, "little"), msgspec.convert(attempt, Attempt))
+        loaded.attempts.restore(key, msgspec.convert(attempt, Attempt))
     owner.queues[name] = owner.queues_by_number[queue] = loaded
 
 
@@ -188,11 +187,10 @@ def _load_block(state: Partition, host: int, queue: int, index: int, data: Any) 
 
 
 def _load_generation(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
-    start_ms, keys, messages = data
+    start_ms, buckets = data
     owner = state.hosts_by_number[host].queues_by_number[queue]
     generation = Generation(KEY.pack(DEDUPLICATION, host, queue, index), start_ms)
-    numbers = (int.from_bytes(keys[at : at + 16], "little") for at in range(0, len(keys), 16))
-    generation.keys = dict(zip(numbers, _column("Q", messages), strict=True))
+    generation.buckets = {number: bytearray(rows) for number, rows in buckets.items()}
     owner.deduplication.generations.append(generation)
 
 

@@ -40,11 +40,11 @@ def receive_messages(turn: Turn, command: ReceiveMessages, address: Any) -> None
     if not wait_ms and not queue.fifo and queue.leased >= LEASED_ENTRIES_STANDARD:
         turn.answer(address, TooManyLeased(LEASED_ENTRIES_STANDARD))
         return
-    attempt = None if command.attempt is None else digest(command.attempt, None).to_bytes(16, "little")
+    attempt = None if command.attempt is None else digest(command.attempt, None)
     dead_letters = DEAD_LETTERS_PER_RECEIVE
     messages = take(turn, host, queue, command.maximum, command.visibility_timeout_ms, attempt, dead_letters)
     if messages or not wait_ms or len(queue.parked) >= PARKED_RECEIVES_PER_QUEUE:
-        turn.answer(address, Received(host.name, messages))
+        turn.answer(address, Received(host.name, messages, attempt is None))
     else:
         _park(turn, host, queue, command, address, attempt, wait_ms)
 
@@ -96,7 +96,7 @@ def serve_parked(turn: Turn, host: Host, queue: Queue, dead_letters: int | None 
             break
         del queue.parked[parked.number]
         del host.parked_at[parked.address]
-        turn.answer(parked.address, Received(host.name, messages))
+        turn.answer(parked.address, Received(host.name, messages, parked.attempt is None))
 
 
 def take(
@@ -186,7 +186,7 @@ def _receive_again(
     turn: Turn, host: Host, queue: Queue, attempt: bytes, visibility_timeout_ms: int
 ) -> list[ReceivedMessage] | None:
     """The same messages under the same handles, if this attempt still stands: its visibility starts anew."""
-    known = queue.attempts.find(int.from_bytes(attempt, "little"), turn.now_ms)
+    known = queue.attempts.find(attempt, turn.now_ms)
     if known is None:
         return None
     for offset, entry in enumerate(known.entries):

@@ -107,5 +107,5 @@ def _send_in_group(turn: Turn, host: Host, queue: Queue, message: NewMessage) ->
     if first is not None:
         return SentMessage(first, True)
     number = host.messages.next
-    _publish(turn, host, queue, [message.content], settings.delay_ms, message.group, key.to_bytes(16, "little"))
+    _publish(turn, host, queue, [message.content], settings.delay_ms, message.group, key)
     return SentMessage(number, True)
