@@ -97,7 +97,7 @@ class VisibilityBeyondMaximum(Refusal, frozen=True):
     maximum_ms: int
 
 
-class MoveSourceUnknown(Refusal, frozen=True):
+class MoveDestinationUnknown(Refusal, frozen=True):
     """A move task's destination is no queue of this virtual host."""
 
     queue: str

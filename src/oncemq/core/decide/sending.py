@@ -42,7 +42,13 @@ def send_messages(turn: Turn, command: SendMessages, address: Any) -> None:
         if refused is not None:
             turn.answer(address, refused)
             return
-    results = _send_fifo(turn, host, queue, command) if queue.fifo else _send_standard(turn, host, queue, command)
+    if queue.fifo:
+        if not queue.settings.content_based_deduplication and any(m.deduplication is None for m in command.messages):
+            turn.answer(address, DeduplicationRequired())  # for the whole batch, as on SQS
+            return
+        results = [_send_in_group(turn, host, queue, message) for message in command.messages]
+    else:
+        results = _send_standard(turn, host, queue, command)
     turn.answer(address, Sent(results))
     if queue.parked:
         serve_parked(turn, host, queue)
@@ -85,10 +91,6 @@ def _publish(
     turn.emit(Published(host.number, host.messages.next, queues, due_ms, group, key, window_ms, contents))
 
 
-def _send_fifo(turn: Turn, host: Host, queue: Queue, command: SendMessages) -> list[SentMessage | Refusal]:
-    return [_send_in_group(turn, host, queue, message) for message in command.messages]
-
-
 def _send_in_group(turn: Turn, host: Host, queue: Queue, message: NewMessage) -> SentMessage | Refusal:
     settings = queue.settings
     if message.group is None:
@@ -99,8 +101,6 @@ def _send_in_group(turn: Turn, host: Host, queue: Queue, message: NewMessage) ->
         return MessageTooLarge(settings.maximum_message_bytes)
     deduplication = message.deduplication
     if deduplication is None:
-        if not settings.content_based_deduplication:
-            return DeduplicationRequired()
         deduplication = sha256(message.content.body).hexdigest().encode()
     key = digest(deduplication, message.group if settings.deduplicates_by_group else None)
     first = queue.deduplication.first(key, turn.now_ms, settings.deduplication_window_ms)

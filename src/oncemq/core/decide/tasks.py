@@ -17,6 +17,7 @@ from oncemq.core.queue import Queue
 from oncemq.core.records import Moved, MoveTaskEnded, MoveTaskStarted
 from oncemq.core.refusals import (
     InvalidSetting,
+    MoveDestinationUnknown,
     MoveTaskDoesNotExist,
     MoveTaskNotRunning,
     MoveTaskRunning,
@@ -58,7 +59,7 @@ def _refused_start(turn: Turn, host: Host, source: Queue, command: StartMoveTask
     if command.destination is not None:
         destination = host.queues.get(command.destination)
         if destination is None:
-            return QueueDoesNotExist(command.destination)
+            return MoveDestinationUnknown(command.destination)
         if destination.fifo != source.fifo:
             return InvalidSetting("destination", "source and destination must both be standard or both be FIFO queues")
         if destination is source:

@@ -157,7 +157,7 @@ _TABLE: dict[type[core.Refusal], _Row] = {
             f"Total VisibilityTimeout for the message is beyond the limit [{r.maximum_ms // 1_000} seconds]",
         ),
     ),
-    core.MoveSourceUnknown: (
+    core.MoveDestinationUnknown: (
         errors.RESOURCE_NOT_FOUND,
         lambda _r, _p: "The resource that you specified for the DestinationArn parameter doesn't exist.",
     ),
