@@ -49,7 +49,7 @@ def _check_wholes(facts: Iterable[Fact], by_id: dict[str, list[Found]]) -> None:
     for fact in facts:
         if len(fact.companions) > 1 and fact is fact.companions[0] and not fact.known:
             there = {each.id in by_id for each in fact.companions if not each.may_be_gone and each.gone_at is None}
-            if len(there) > 1 and not any(each.known or each.may_be_gone for each in fact.companions):
+            if len(there) > 1 and not any(each.known or each.may_be_gone or each.attempts > 1 for each in fact.companions):
                 raise Broken(f"half of a batch is there: {[each.id for each in fact.companions]}")
 
 

@@ -5,9 +5,11 @@ background.
    copied first.
 2. `step`, again and again on the loop: a few pieces are encoded, and written on the background thread.
 3. When all are written and batch n is durable, the checkpoint is published.
-4. Segments that end before n and hold no live content are deleted.
+4. Segments that end before n and held no live content as after n are deleted.
 
 Publishing before batch n is durable would leave, after a crash, a state that rests on records that are not there.
+Asking in step 4 what is live by then would delete a segment too much: a message that a batch after n removes is there
+again when a crash forgets that batch.
 """
 
 from collections.abc import Callable
@@ -38,6 +40,10 @@ class Checkpointer:
         self._batch: Batch | None = None
         self._writer: CheckpointWriter | None = None
         self._keep: dict[bytes, None] = {}
+        self._held: frozenset[int] = frozenset()
+        """Segments with live contents as after batch n."""
+        self._durable = False
+        """Batch n is durable, and every output that it or one before held back is on its way."""
         self._writing = False
         self._ended: Callable[[], None] | None = None
 
@@ -57,6 +63,9 @@ class Checkpointer:
         self.bytes_since = 0
         self._batch, self._ended = batch, ended
         self._keep = dict.fromkeys(piece.key for piece in all_pieces(self.machine.state))
+        hosts = self.machine.state.hosts.values()
+        self._held = frozenset(segment for host in hosts for segment in host.messages.live_in_segment)
+        self._durable = False
         self.machine.state.pieces.begin()
         self._writer = self.store.begin()
         self.runtime.call_soon(self.step)
@@ -71,13 +80,14 @@ class Checkpointer:
             for key, _ in gathered:
                 self._keep.pop(key, None)
             self._run(partial(self._put, gathered), self._put_done)
-        elif self._batch.mark is not None or self.publish_early:
+        elif self._durable or self.publish_early:
             self._run(self._publish, self._publish_done)
         # else: `durable` calls again
 
     def durable(self) -> None:
-        """A batch became durable."""
-        if self._batch is not None:
+        """A batch became durable, and its outputs have been let out."""
+        if self._batch is not None and self._batch.mark is not None:
+            self._durable = True
             self.step()
 
     def _run(self, job: Callable[[], Any], done: Callable[[Any], None]) -> None:
@@ -108,8 +118,7 @@ class Checkpointer:
 
     def _publish_done(self, result: None) -> None:
         assert self._batch is not None
-        mark = self._batch.mark
-        held = {n for host in self.machine.state.hosts.values() for n in host.messages.live_in_segment}
+        mark, held = self._batch.mark, self._held
         if mark is None:
             self._end(None)
         else:

@@ -45,7 +45,9 @@ class Contents:
             self.bytes -= size
 
     def fill(self, messages: list[ReceivedMessage]) -> bool:
-        """Give each message its content if that needs no waiting; False: `read` has to be run for them."""
+        """Give each message its content if that needs no waiting; False: `read` has to be run for them, and until
+        it is, their segments stay.
+        """
         complete = True
         for message in messages:
             if message.content is None:
@@ -54,6 +56,7 @@ class Contents:
                 stored = self.journal.read_cached(message.position, message.length_bytes)
                 if stored is None:
                     complete = False
+                    self.journal.hold(message.position)
                 else:
                     message.content = decode_content(stored)
         return complete
@@ -62,4 +65,7 @@ class Contents:
         """Give each message its content, waiting for the disk. On the reader's thread."""
         for message in messages:
             if message.content is None:
-                message.content = decode_content(self.journal.read(message.position, message.length_bytes))
+                try:
+                    message.content = decode_content(self.journal.read(message.position, message.length_bytes))
+                finally:
+                    self.journal.let_go(message.position)

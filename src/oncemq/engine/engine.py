@@ -171,7 +171,8 @@ class Engine:
 
     def return_undelivered(self, output: Received) -> None:
         """Nobody got this answer: its leases go back."""
-        self.submit(ReturnUndelivered(output.host, [message.lease for message in output.messages]), None)
+        if output.returned_if_unwritten:
+            self.submit(ReturnUndelivered(output.host, [message.lease for message in output.messages]), None)
 
     # Time -------------------------------------------------------------------------------------------------------
 

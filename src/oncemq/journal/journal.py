@@ -238,6 +238,14 @@ class Journal:
         finally:
             self._handles.give_back(segment)
 
+    def hold(self, position: int) -> None:
+        """Keep the segment of this position until `let_go`: what was answered will be read there."""
+        self._handles.borrow(segment_of(position))
+
+    def let_go(self, position: int) -> None:
+        """What was held is read."""
+        self._handles.give_back(segment_of(position))
+
     def delete_segments(self, before: Mark, live: Callable[[int], bool]) -> list[int]:
         """Delete what a published checkpoint made superfluous; the numbers of the segments deleted.
 
