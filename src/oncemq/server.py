@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from oncemq.clock import Clock
-from oncemq.config import Configuration, port_number
+from oncemq.config import DEFAULT_SQS_PORT, Configuration, port_number
 from oncemq.core.commands import EndWaiting
 from oncemq.engine.checkpointer import Checkpointer
 from oncemq.engine.contents import Contents
@@ -85,17 +85,18 @@ class Server:
         port = port_number("sqs-port", configuration.sqs_port)
         if port is not None:
             certificate = _tls(configuration)
+            host = f"[{configuration.host}]" if ":" in configuration.host else configuration.host
             door = SqsDoor(
                 Access(configuration.sqs_auth, {key.id: (key.secret, key.account) for key in configuration.keys}),
                 engine.machine.state.system.identity_key,
                 default_region=configuration.region,
                 tls=certificate is not None,
+                default_authority=f"{host}:{port or DEFAULT_SQS_PORT}",
             )
             make = partial(HttpConnection, connections, engine, door)
             listener = await _listen(make, configuration.host, port, certificate)
             listeners.append(listener)
             bound = listener.sockets[0].getsockname()[1]
-            host = f"[{configuration.host}]" if ":" in configuration.host else configuration.host
             doors.append(f"sqs={'https' if certificate else 'http'}://{host}:{bound}")
         return doors, listeners
 

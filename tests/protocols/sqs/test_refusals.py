@@ -97,7 +97,7 @@ WHOLE: list[tuple[str, dict[str, Any], Refusal, int, str, str]] = [
     (
         "StartMessageMoveTask",
         {"SourceArn": DEAD_ARN, "DestinationArn": DEAD_ARN.replace("dead", "gone")},
-        refusals.QueueDoesNotExist("gone"),
+        refusals.MoveDestinationUnknown("gone"),
         404,
         "ResourceNotFoundException",
         "The resource that you specified for the DestinationArn parameter doesn't exist.",

@@ -118,7 +118,5 @@ def not_found(parameter: str) -> Rejected:
 def error_of_move(refusal: Refusal, request: Request) -> SqsError:
     """The error of a refused move task: a queue that is not there is a resource not found."""
     if isinstance(refusal, QueueDoesNotExist):
-        destination = getattr(request, "destination_arn", None) or ""
-        is_destination = destination.endswith(":" + refusal.queue)
-        return not_found("DestinationArn" if is_destination else "SourceArn").error
+        return not_found("SourceArn").error
     return error_of_request(refusal, request)
