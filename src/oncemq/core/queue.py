@@ -32,6 +32,7 @@ from oncemq.core.pieces import BLOCK, QUEUE, Pieces, key_of
 from oncemq.core.settings import FIFO, Settings
 
 NO_GROUP = 0
+NO_TOKEN = 0
 
 
 class Queue(Piece):
@@ -252,7 +253,9 @@ class Queue(Piece):
             self.order.held(entry)
 
     def release(self, entries: Sequence[int], due_ms: int, delivered: bool, failed: bool) -> None:
-        """Leased or delayed entries become ready, or (due_ms) delayed; delivered False takes the delivery back."""
+        """Leased or delayed entries become ready, or (due_ms) delayed; delivered False takes the delivery back, and
+        nobody has the lease any more.
+        """
         self.touch()
         for entry in entries:
             block = self.touched(entry)
@@ -262,6 +265,7 @@ class Queue(Piece):
                 block.failures[index] += 1
             if not delivered:
                 block.deliveries[index] -= 1
+                block.token[index] = NO_TOKEN
                 if not block.deliveries[index]:
                     block.first_delivery_ms[index] = 0
             self._change(block, index, DELAYED if due_ms else READY)

@@ -1,0 +1,122 @@
+"""Random walks: the core against the reference queues; and planted bugs, which the walks must find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from oncemq.core.commands import Lease
+from oncemq.core.decide import leasing
+from oncemq.core.deduplication import Deduplication
+from oncemq.core.model import GONE
+from oncemq.core.order import fair
+from oncemq.core.order.fair import Fair
+from oncemq.core.order.fifo import Fifo
+from oncemq.core.order.plain import Plain
+from oncemq.core.queue import Queue
+from tests.core.fair_machine import MINIMUM, PERCENT, FairMachine
+from tests.core.fifo_machine import FifoMachine
+from tests.core.queue_machine import QueueMachine
+
+WALK = settings(max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck))
+PLANTED = settings(
+    WALK, max_examples=150, derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False
+)
+
+
+@pytest.fixture
+def few_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fair, "FAIR_NOISY_LEASED_MINIMUM", MINIMUM)
+    monkeypatch.setattr(fair, "FAIR_NOISY_SHARE_PERCENT", PERCENT)
+
+
+def walk(machine: type[RuleBasedStateMachine], how: settings = WALK) -> None:
+    run_state_machine_as_test(machine, settings=how)  # type: ignore[no-untyped-call]
+
+
+def test_standard_queue() -> None:
+    walk(QueueMachine)
+
+
+def test_fifo_queue() -> None:
+    walk(FifoMachine)
+
+
+def test_fair_queue(few_in_flight: None) -> None:
+    walk(FairMachine)
+
+
+# Planted bugs: what the walks are for ----------------------------------------------------------------------------
+
+
+def no_token_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    def deletable(queue: Queue, lease: Lease, going: dict[int, None]) -> None:
+        if lease.queue == queue.number and queue.state_of(lease.entry) != GONE:
+            going[lease.entry] = None
+
+    monkeypatch.setattr(leasing, "_deletable", deletable)
+
+
+def no_barrier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leased messages hold nothing back."""
+    monkeypatch.setattr(Fifo, "held", lambda self, entry: self._refresh(*self._group(entry)))
+
+
+def no_deduplication(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Deduplication, "first", lambda self, key, now_ms, window_ms: None)
+
+
+def no_turn_of_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The group that is available again is first again."""
+    refresh = Fifo._refresh
+
+    def first_again(self: Fifo, number: int, group: Any) -> None:
+        refresh(self, number, group)
+        if number in self.available:
+            self.available.move_to_end(number, last=False)
+
+    monkeypatch.setattr(Fifo, "_refresh", first_again)
+
+
+def nobody_is_noisy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fair, "_is_loud", lambda self, group: False)
+
+
+def returned_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes back does not move the head back."""
+    monkeypatch.setattr(Plain, "ready", lambda self, entry: self.ready_run(entry, 1))
+
+
+def undelivered_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = Queue.release
+    monkeypatch.setattr(
+        Queue, "release", lambda self, entries, due_ms, delivered, failed: release(self, entries, due_ms, True, failed)
+    )
+
+
+@pytest.mark.parametrize(
+    ("machine", "plant"),
+    [
+        (QueueMachine, no_token_check),
+        (QueueMachine, returned_to_the_end),
+        (QueueMachine, undelivered_counts),
+        (FifoMachine, no_token_check),
+        (FifoMachine, no_barrier),
+        (FifoMachine, no_turn_of_groups),
+        (FifoMachine, no_deduplication),
+        (FairMachine, nobody_is_noisy),
+    ],
+)
+def test_a_planted_bug_is_found(
+    machine: type[RuleBasedStateMachine],
+    plant: Callable[[pytest.MonkeyPatch], None],
+    monkeypatch: pytest.MonkeyPatch,
+    few_in_flight: None,
+) -> None:
+    plant(monkeypatch)
+    with pytest.raises((AssertionError, ValueError, KeyError, IndexError)):
+        walk(machine, PLANTED)
