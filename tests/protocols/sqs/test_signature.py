@@ -250,8 +250,9 @@ def test_open_mode_reads_the_credential_of_a_presigned_url() -> None:
     assert isinstance(command, CreateQueue) and command.host == "123456789012/us-east-1"
 
 
-def test_open_mode_refuses_web_pages() -> None:
+@pytest.mark.parametrize("header", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}], ids=str)
+def test_open_mode_refuses_web_pages(header: dict[str, str]) -> None:
     headers, body = client.serialised("DeleteQueue", {"QueueUrl": URL}, QUERY)
-    raw = client.raw_request("POST", "/", dict(headers, Origin="https://evil.example"), body)
+    raw = client.raw_request("POST", "/", {**headers, **header}, body)
     exchange = client.only(client.open_connection(), raw)
     assert client.Reply(exchange.reply or b"").status == 403

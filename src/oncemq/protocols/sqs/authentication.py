@@ -1,7 +1,7 @@
 """Who asks: decided from the signature in verify mode, believed in open mode.
 
-Open mode is for a developer's own machine. It still refuses requests of web pages (they carry Origin): otherwise any
-page open in a browser could send a form to localhost and delete queues.
+Open mode is for a developer's own machine. It still refuses requests of web pages: otherwise any page open in a browser
+could delete queues on localhost with a form (which carries Origin) or the address of an image (Sec-Fetch-Site).
 """
 
 import msgspec
@@ -42,7 +42,7 @@ class Authentication:
 
     def _believe(self, request: HttpRequest, origin: Origin) -> Caller:
         headers = request.headers
-        if b"origin" in headers:
+        if b"origin" in headers or headers.get(b"sec-fetch-site", b"none") != b"none":
             raise Rejected(ACCESS_DENIED, "In open mode requests of web pages are refused.")
         found = self._scopes.read(headers.get(b"authorization") or request.target)
         key_id, region = found if found is not None else ("", None)

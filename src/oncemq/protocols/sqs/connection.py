@@ -32,6 +32,11 @@ class SqsConnection:
         self._reader = HttpReader()
         self._closing = False
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a request has begun and not ended."""
+        return self._reader.unfinished
+
     def feed(self, data: bytes, now_ms: int) -> list[Exchange]:
         """The requests that these bytes complete, in order. Never raises; after an exchange that closes, nothing."""
         exchanges: list[Exchange] = []

@@ -71,6 +71,11 @@ class HttpReader:
         self._upgrading = False
         self._fault: HttpFault | None = None
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a request has begun and not ended."""
+        return self._in_request
+
     def feed(self, data: bytes) -> list[HttpEvent]:
         """What these bytes complete, in order. After a fault: nothing, for ever."""
         if self._fault is not None:
