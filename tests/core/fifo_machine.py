@@ -39,10 +39,9 @@ class FifoMachine(QueueMachine):
         if name != "q":
             return self.turn_before["dead"]
         answers = list(self.driver.answers.values())[self.answered_before :]
-        served = [
-            self.driver.body(each) for answer in answers if isinstance(answer, Received) for each in answer.messages
-        ]
-        return [*self.turn_before["q"], *(self.group_of[body] for body in served), *self.available("q")]
+        received = [each for answer in answers if isinstance(answer, Received) for each in answer.messages]
+        served = [self.group_of[self.driver.body(each)] for each in received]
+        return [*self.turn_before["q"], *served, *self.available("q")]
 
     def available(self, name: str) -> list[str]:
         queue = self.driver.queue(name)
@@ -55,13 +54,13 @@ class FifoMachine(QueueMachine):
         self.answered_before = len(self.driver.answers)
 
     @initialize(by_group=st.booleans(), maximum_receives=st.sampled_from([0, 1, 3]), delay_ms=delays)
-    def create(self, maximum_receives: int, delay_ms: int, by_group: bool) -> None:  # type: ignore[override]
+    def create(self, maximum_receives: int, delay_ms: int, by_group: bool) -> None:
         self.by_group = by_group
         self.settings |= {"deduplicates_by_group": by_group, "deduplication_window_ms": WINDOW_MS}
         self.make_queues(maximum_receives, delay_ms)
 
     @rule(count=st.integers(1, 3), data=st.data())
-    def send(self, count: int, data: st.DataObject) -> None:  # type: ignore[override]
+    def send(self, count: int, data: st.DataObject) -> None:
         for _ in range(count):
             group = data.draw(st.sampled_from(["a", "b", "c"]))
             identity = data.draw(st.one_of(st.none(), st.sampled_from([b"1", b"2", b"3"])))

@@ -157,7 +157,9 @@ class QueueMachine(RuleBasedStateMachine):
             name = picked[0][0]
             leases = [given for queue, given in picked if queue == name]
             results = self.driver.delete(name, *[lease for lease, _, _ in leases])
-            expected = [self.refused(name, lease) or self.of(name).delete(*rest) for lease, *rest in leases]
+            expected = [
+                self.refused(name, lease) or self.of(name).delete(each, handle) for lease, each, handle in leases
+            ]
             assert [name_of(result) for result in results] == expected
             self.settle()
 
@@ -169,10 +171,10 @@ class QueueMachine(RuleBasedStateMachine):
     def change_visibility(self, pick: int, which: int, timeout_ms: int) -> None:
         picked = self.pick_given(pick, which)
         if picked is not None:
-            name, (lease, *rest) = picked
+            name, (lease, each, handle) = picked
             result = self.driver.change_visibility(name, lease, timeout_ms)
             change = self.of(name).change
-            expected = self.refused(name, lease) or change(rest[0], rest[1], timeout_ms, self.driver.now_ms)
+            expected = self.refused(name, lease) or change(each, handle, timeout_ms, self.driver.now_ms)
             assert name_of(result) == expected
             self.settle()
 

@@ -53,6 +53,10 @@ class Attempt:
     expires_ms: int
     messages: list[tuple[Message, int]]
 
+    def stands(self) -> bool:
+        """All are still in flight, under the same handles."""
+        return all(message.state == "leased" and message.handle == handle for message, handle in self.messages)
+
 
 @dataclass
 class ReferenceQueue:
@@ -270,11 +274,10 @@ class ReferenceFifo(ReferenceQueue):
         if attempt is None:
             return self.take(maximum, visibility_ms, now_ms)
         known = self.attempts.get(attempt)
-        if known is not None and known.expires_ms > now_ms:
-            if all(message.state == "leased" and message.handle == handle for message, handle in known.messages):
-                for message, _ in known.messages:
-                    message.due_ms = now_ms + visibility_ms
-                return known.messages
+        if known is not None and known.expires_ms > now_ms and known.stands():
+            for message, _ in known.messages:
+                message.due_ms = now_ms + visibility_ms
+            return known.messages
         taken = self.take(maximum, visibility_ms, now_ms)
         if taken:
             for message, _ in taken:

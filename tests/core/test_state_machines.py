@@ -22,9 +22,15 @@ from tests.core.fair_machine import MINIMUM, PERCENT, FairMachine
 from tests.core.fifo_machine import FifoMachine
 from tests.core.queue_machine import QueueMachine
 
-WALK = settings(max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck))
+WALK = settings(max_examples=200, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck))
 PLANTED = settings(
-    WALK, max_examples=150, derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False
+    WALK,
+    max_examples=150,
+    stateful_step_count=50,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
 )
 
 
@@ -35,7 +41,7 @@ def few_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def walk(machine: type[RuleBasedStateMachine], how: settings = WALK) -> None:
-    run_state_machine_as_test(machine, settings=how)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(machine, settings=how)
 
 
 def test_standard_queue() -> None:

@@ -10,7 +10,7 @@ from oncemq.core.commands import CancelMoveTask, ListMoveTasks, StartMoveTask
 from oncemq.core.decide.access import refused_access
 from oncemq.core.decide.receiving import serve_parked
 from oncemq.core.host import Host
-from oncemq.core.limits import MOVE_TASK_RATE_DEFAULT, MOVE_TASK_STEP_MS
+from oncemq.core.limits import MOVE_TASK_RATE_DEFAULT, MOVE_TASK_STEP_MS, TIMER_BUCKET_MS
 from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, MoveTask
 from oncemq.core.outputs import MoveTaskInfo, MoveTasks
 from oncemq.core.queue import Queue
@@ -116,7 +116,7 @@ def step_move_task(turn: Turn, host: Host, source: Queue, number: int) -> None:
     task = host.tasks.get(number)
     if task is None or task.status != RUNNING:
         return
-    per_step = max(1, -(-task.rate_per_second * MOVE_TASK_STEP_MS // 1000))
+    per_step = -(-task.rate_per_second * (MOVE_TASK_STEP_MS + TIMER_BUCKET_MS) // 1000)
     earned = (turn.now_ms - task.started_ms) * task.rate_per_second // 1000 + 1 - task.moved
     failure = _move_some(turn, host, source, task, min(per_step, earned))
     if failure is not None:
@@ -124,7 +124,8 @@ def step_move_task(turn: Turn, host: Host, source: Queue, number: int) -> None:
     elif not source.ready:
         turn.emit(MoveTaskEnded(host.number, number, COMPLETED, None))
     else:
-        due_ms = turn.now_ms + max(MOVE_TASK_STEP_MS, 1000 // task.rate_per_second)
+        earned_ms = task.started_ms - (-task.moved * 1000 // task.rate_per_second)
+        due_ms = max(turn.now_ms + MOVE_TASK_STEP_MS, earned_ms)
         turn.state.timers.add(due_ms, host.number, source.number, timers.MOVE_TASK, number)
 
 
