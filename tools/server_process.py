@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 START_SECONDS = 30
@@ -29,8 +30,16 @@ def environment(**more: str) -> dict[str, str]:
 class ServerProcess:
     """`oncemq serve` on a data folder; its logs go to a file beside that folder."""
 
-    def __init__(self, data: Path, *options: str, port: int = 0, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *options: str,
+        port: int = 0,
+        env: dict[str, str] | None = None,
+        command: Sequence[str] = (str(COMMAND),),
+    ) -> None:
         self.data = data
+        self.command = command
         self.options = options
         self.port = port
         self.log = data.with_name(data.name + ".log")
@@ -51,7 +60,7 @@ class ServerProcess:
 
     def start(self) -> "ServerProcess":
         """Start it and wait until it is ready. A port found free at the first start is kept for all later ones."""
-        arguments = [str(COMMAND), "serve", "--data", str(self.data), "--sqs-port", str(self.port), *self.options]
+        arguments = [*self.command, "serve", "--data", str(self.data), "--sqs-port", str(self.port), *self.options]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, env=self._env

@@ -23,7 +23,7 @@ from oncemq.engine.engine import Engine
 from oncemq.engine.recovery import recover
 from oncemq.journal.disk import FolderDisk, lock_folder
 from oncemq.net.http_listener import HttpConnection
-from oncemq.net.listener import Connections
+from oncemq.net.listener import IDLE_MS, REQUEST_MS, Connections
 from oncemq.net.runtime import AsyncioRuntime
 from oncemq.protocols.sqs.access import Access
 from oncemq.protocols.sqs.door import SqsDoor
@@ -39,8 +39,9 @@ log = structlog.get_logger()
 class Server:
     """One process that serves one data folder."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, idle_ms: int = IDLE_MS, request_ms: int = REQUEST_MS) -> None:
         self.configuration = configuration
+        self._idle_ms, self._request_ms = idle_ms, request_ms
         self._stop = asyncio.Event()
 
     async def run(self, ready: Callable[[str], None]) -> None:
@@ -59,7 +60,7 @@ class Server:
         contents = Contents(recovered.journal)
         engine = Engine(recovered.machine, recovered.journal, contents, checkpointer, runtime)
         engine.start(secrets.token_bytes(32), configuration.queue_name_reuse_seconds * 1000)
-        connections = Connections(clock.now_ms)
+        connections = Connections(clock.now_ms, idle_ms=self._idle_ms, request_ms=self._request_ms)
         engine.on_congestion = connections.congestion
         log.info(
             "server.recovered",
@@ -104,7 +105,7 @@ class Server:
         self, loop: asyncio.AbstractEventLoop, engine: Engine, connections: Connections, disk: FolderDisk, clock: Clock
     ) -> None:
         engine.report_disk_space(disk.free_bytes(), self.configuration.disk_reserve_bytes)
-        connections.close_idle()
+        connections.close_overdue()
         clock.log_step()
         if not self._stop.is_set():
             loop.call_later(HOUSEKEEPING_SECONDS, self._keep_house, loop, engine, connections, disk, clock)

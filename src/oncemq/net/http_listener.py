@@ -9,6 +9,8 @@ import asyncio
 from collections import deque
 from typing import Any, Protocol, cast
 
+from structlog import get_logger
+
 from oncemq.core.commands import CancelWaiting, ReceiveMessages
 from oncemq.core.outputs import Output, Received
 from oncemq.core.refusals import Refusal
@@ -16,8 +18,9 @@ from oncemq.engine.engine import Engine
 from oncemq.net.addresses import is_loopback
 from oncemq.net.listener import Connections
 
-PIPELINED_REQUESTS = 128
-"""Requests of one connection that are open at once, from which it is not read."""
+PIPELINED_REQUESTS = 32
+"""Requests of one connection that are asked at once; the others wait, and it is not read. Each may be answered with
+ten messages of 1 MiB, so this bounds what a peer that does not read can make the server hold."""
 
 
 class Exchange(Protocol):
@@ -33,6 +36,10 @@ class Exchange(Protocol):
 
 class HttpProtocol(Protocol):
     """A protocol's side of one connection."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a request has begun and not ended."""
 
     def feed(self, data: bytes, now_ms: int) -> list[Any]:
         """Exchanges that these bytes complete. Never raises."""
@@ -61,7 +68,12 @@ class Asked:
         if connection.closed or connection.transport.is_closing():
             return False
         exchange = self.exchange
-        exchange.reply = exchange.render(output)
+        try:
+            exchange.reply = exchange.render(output)
+        except Exception:  # a bug in showing one answer, which must not keep the others from leaving
+            get_logger().exception("http.answer_not_rendered", command=type(exchange.command).__name__)
+            connection.transport.abort()
+            return False
         if connection.exchanges[0][0] is not exchange and type(output) is Received:
             self.unwritten = output
         connection.write_replies()
@@ -75,22 +87,31 @@ class HttpConnection(asyncio.Protocol):
         "closed",
         "connections",
         "door",
+        "ended_by_peer",
         "engine",
         "exchanges",
+        "held",
         "http",
-        "last_heard_ms",
         "paused_by_peer",
         "reading",
+        "since_ms",
         "transport",
+        "unread_bytes",
     )
 
     def __init__(self, connections: Connections, engine: Engine, door: HttpDoor) -> None:
         self.connections, self.engine, self.door = connections, engine, door
         self.exchanges: deque[tuple[Exchange, Asked | None]] = deque()
+        self.held: deque[Exchange] = deque()
+        """Requests that are read and not asked yet."""
         self.closed = False
+        self.ended_by_peer = False
         self.reading = True
         self.paused_by_peer = False
-        self.last_heard_ms = connections.now_ms()
+        self.unread_bytes = 0
+        """Answers that the peer had not read when it was last looked at."""
+        self.since_ms = connections.now_ms()
+        """When it last got further: a request began or ended, the peer read answers, reading went on."""
         self.transport: asyncio.Transport
 
     # From the peer ----------------------------------------------------------------------------------------------
@@ -108,23 +129,38 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Asyncio's."""
-        now_ms = self.last_heard_ms = self.connections.now_ms()
+        now_ms = self.connections.now_ms()
+        begun = self.http.unfinished
+        found = self.http.feed(data, now_ms)
+        if found or not begun:
+            self.since_ms = now_ms
         exchanges = self.exchanges
-        for exchange in self.http.feed(data, now_ms):
-            if exchange.reply is None:
-                asked = Asked(self, exchange)
-                exchanges.append((exchange, asked))
-                self.engine.submit(exchange.command, asked)
+        for exchange in found:
+            if self.held or self.paused_by_peer or len(exchanges) >= PIPELINED_REQUESTS:
+                self.held.append(exchange)
             else:
-                exchanges.append((exchange, None))
+                self._ask(exchange)
         if exchanges and exchanges[0][0].reply is not None:
             self.write_replies()
-        if len(exchanges) >= PIPELINED_REQUESTS:
+        if self.held:
             self.read_if_wanted()
+
+    def _ask(self, exchange: Exchange) -> None:
+        if exchange.reply is None:
+            asked = Asked(self, exchange)
+            self.exchanges.append((exchange, asked))
+            self.engine.submit(exchange.command, asked)
+        else:
+            self.exchanges.append((exchange, None))
+
+    def _ask_held(self) -> None:
+        while self.held and not self.paused_by_peer and len(self.exchanges) < PIPELINED_REQUESTS:
+            self._ask(self.held.popleft())
 
     def eof_received(self) -> bool:
         """A peer that has closed its side still gets the answers that are under way."""
-        return bool(self.exchanges) and not self._all_wait()
+        self.ended_by_peer = True
+        return bool(self.exchanges or self.held) and not self._all_wait()
 
     def connection_lost(self, error: Exception | None) -> None:
         """What it waited for, nobody waits for."""
@@ -136,9 +172,10 @@ class HttpConnection(asyncio.Protocol):
             elif asked is not None and asked.unwritten is not None:
                 self.engine.return_undelivered(asked.unwritten)
         self.exchanges.clear()
+        self.held.clear()
 
     def _all_wait(self) -> bool:
-        return all(type(exchange.command) is ReceiveMessages for exchange, _ in self.exchanges)
+        return not self.held and all(type(exchange.command) is ReceiveMessages for exchange, _ in self.exchanges)
 
     # To the peer ------------------------------------------------------------------------------------------------
 
@@ -153,9 +190,11 @@ class HttpConnection(asyncio.Protocol):
             if exchange.close:
                 self.close()
                 return
+            if self.held:
+                self._ask_held()
         if not self.reading:
             self.read_if_wanted()
-        elif self.connections.draining and not exchanges:
+        if not exchanges and (self.connections.draining or (self.ended_by_peer and not self.held)):
             self.close()
 
     def close(self) -> None:
@@ -168,6 +207,21 @@ class HttpConnection(asyncio.Protocol):
         """No request is open."""
         return not self.exchanges
 
+    def give_up_if_overdue(self, now_ms: int, idle_ms: int, request_ms: int) -> None:
+        """Closes the connection at once if it has not got further for too long."""
+        unread_bytes = self.transport.get_write_buffer_size()
+        if unread_bytes:
+            if unread_bytes < self.unread_bytes or not self.unread_bytes:
+                self.since_ms = now_ms
+            overdue = now_ms - self.since_ms > request_ms
+        elif self.exchanges or not self.reading:
+            overdue = False
+        else:
+            overdue = now_ms - self.since_ms > (request_ms if self.http.unfinished else idle_ms)
+        self.unread_bytes = unread_bytes
+        if overdue:
+            self.transport.abort()
+
     # Backpressure -----------------------------------------------------------------------------------------------
 
     def pause_writing(self) -> None:
@@ -178,11 +232,15 @@ class HttpConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Asyncio's."""
         self.paused_by_peer = False
+        self._ask_held()
+        if self.exchanges:
+            self.write_replies()
         self.read_if_wanted()
 
     def read_if_wanted(self) -> None:
         """Read from the peer unless it, or the journal, has enough to do."""
-        wanted = not (self.paused_by_peer or self.engine.congested or len(self.exchanges) >= PIPELINED_REQUESTS)
+        wanted = not (self.paused_by_peer or self.engine.congested or self.held)
         if wanted != self.reading and not self.closed:
             self.reading = wanted
+            self.since_ms = self.connections.now_ms()
             (self.transport.resume_reading if wanted else self.transport.pause_reading)()

@@ -8,19 +8,20 @@ from typing import Protocol
 CONNECTIONS = 50_000
 IDLE_MS = 120_000
 """A connection without an open request that says nothing for that long is closed."""
-REQUEST_MS = 30_000
-"""A request that is not complete that long after its last byte is given up, with its connection."""
+REQUEST_MS = 60_000
+"""A request that is not complete that long after its first byte is given up, and so is a peer that for that long reads
+nothing of what it was answered. From the first byte: who sends one now and then would last for ever otherwise."""
 
 
 class Connection(Protocol):
     """What the set of all connections needs of one."""
 
-    last_heard_ms: int
-
     @property
     def idle(self) -> bool: ...
 
     def close(self) -> None: ...
+
+    def give_up_if_overdue(self, now_ms: int, idle_ms: int, request_ms: int) -> None: ...
 
     def read_if_wanted(self) -> None: ...
 
@@ -28,10 +29,16 @@ class Connection(Protocol):
 class Connections:
     """The open connections."""
 
-    def __init__(self, now_ms: Callable[[], int], maximum: int = CONNECTIONS, idle_ms: int = IDLE_MS) -> None:
+    def __init__(
+        self,
+        now_ms: Callable[[], int],
+        maximum: int = CONNECTIONS,
+        idle_ms: int = IDLE_MS,
+        request_ms: int = REQUEST_MS,
+    ) -> None:
         self.now_ms = now_ms
         self.maximum = maximum
-        self.idle_ms = idle_ms
+        self.idle_ms, self.request_ms = idle_ms, request_ms
         self.draining = False
         self._all_closed = asyncio.Event()
         self._open: dict[Connection, None] = {}
@@ -58,11 +65,11 @@ class Connections:
         for connection in list(self._open):
             connection.read_if_wanted()
 
-    def close_idle(self) -> None:
-        """Close those that have said nothing for too long and wait for nothing."""
-        before_ms = self.now_ms() - self.idle_ms
-        for connection in [each for each in self._open if each.idle and each.last_heard_ms < before_ms]:
-            connection.close()
+    def close_overdue(self) -> None:
+        """Give up those that say nothing, never end what they began, or do not read."""
+        now_ms = self.now_ms()
+        for connection in list(self._open):
+            connection.give_up_if_overdue(now_ms, self.idle_ms, self.request_ms)
 
     async def drain(self, seconds: float) -> None:
         """Let open requests be answered, take no new ones, and close all after `seconds`."""
