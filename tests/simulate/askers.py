@@ -85,6 +85,8 @@ class SendAsker(Asker):
 class ReceiveAsker(Asker):
     """ReceiveMessages, perhaps with an attempt id. What it got is in `holds`."""
 
+    command: commands.ReceiveMessages
+
     def __init__(
         self, ledger: Ledger, since_ms: int, command: commands.ReceiveMessages, attempt: AttemptFact | None
     ) -> None:
@@ -123,9 +125,7 @@ class ReceiveAsker(Asker):
             raise Broken(f"a receive was answered {output}")
         self.missing(self.ledger.queues[queue])
 
-    def _remember(
-        self, attempt: AttemptFact, output: Received, holds: list[tuple[Fact, Hold]], again: bool
-    ) -> None:
+    def _remember(self, attempt: AttemptFact, output: Received, holds: list[tuple[Fact, Hold]], again: bool) -> None:
         attempt.busy = False
         if not again:
             attempt.asked_ms = self.since_ms
@@ -167,9 +167,7 @@ class ChangeAsker(Asker):
 
     command: commands.ChangeVisibility
 
-    def __init__(
-        self, ledger: Ledger, since_ms: int, holds: list[tuple[Fact, Hold]], timeouts_ms: list[int]
-    ) -> None:
+    def __init__(self, ledger: Ledger, since_ms: int, holds: list[tuple[Fact, Hold]], timeouts_ms: list[int]) -> None:
         super().__init__(ledger, since_ms)
         self.holds = [(fact, hold, hold.sure) for fact, hold in holds]
         leases = [hold.lease for _, hold in holds]

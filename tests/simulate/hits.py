@@ -45,6 +45,12 @@ OTHER = (
     "unsynced batch forgotten",
     "torn batch cut",
     "file forgotten that was not synced",
+    "answers checked",
+    "sends answered as duplicates",
+    "messages redelivered",
+    "messages received from a dead-letter queue",
+    "messages moved back by a task",
+    "checkpoints published",
 )
 MOMENTS = sorted({*BEFORE_OPERATION.values(), *OTHER})
 

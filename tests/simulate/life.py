@@ -39,7 +39,8 @@ SEGMENT_BYTES = 16 * 1024
 CHECKPOINT_EVERY_BYTES = 3_000
 CACHE_BYTES = 4_000
 START_MS = 1_700_000_000_000
-AIMS = sorted({key[:3] for key in BEFORE_OPERATION if key[0] != "recovery"})
+AIMS = [key for key in BEFORE_OPERATION if key[0] != "recovery"]
+RECOVERY_AIMS = [key for key in BEFORE_OPERATION if key[0] == "recovery"]
 
 
 @dataclass
@@ -76,47 +77,60 @@ class Simulation:
         self.runtime = SeededRuntime(self.dice, START_MS)
         self.checkpoints = 0
         self.workload: Workload | None = None
-        self._torn = False
+        self._unsettled = ""
         self._at: Operation | None = None
         self._last: dict[str, str] = {}
-        self._aim: tuple[str, str, str] | None = None
+        self._aim: tuple[str, str, str, str] | None = None
 
     def play(self) -> None:
         """Live and crash, again and again; then let everything settle and see that all is there."""
         for _ in range(LIVES):
-            self._next_disk(self.dice.randrange(40) if self.dice.random() < 0.15 else None)
+            self._next_disk()
+            if self.dice.random() < 0.15:
+                self.disk.stop_after = self.dice.randrange(40)
+            elif self.dice.random() < 0.15:
+                self._aim = self.dice.choice(RECOVERY_AIMS)
             try:
                 self._live()
             except Crashed:
                 self._count_stop()
-            self._crash()
-        self._next_disk(None)
+            self.crash()
+        self._next_disk()
         self.workload = None
         settle(self._start(), self.runtime)
+        self._count_answers()
+
+    def _count_answers(self) -> None:
+        ledger, hits = self.ledger, self.hits
+        hits["answers checked"] += ledger.answers
+        hits["sends answered as duplicates"] += ledger.duplicates
+        hits["messages redelivered"] += ledger.redelivered
+        hits["messages received from a dead-letter queue"] += ledger.dead_letters
+        hits["messages moved back by a task"] += sum(moved for _, _, moved in ledger.tasks.values())
+        hits["checkpoints published"] += self.checkpoints
 
     # One life ---------------------------------------------------------------------------------------------------
 
-    def _next_disk(self, stop_after: int | None) -> None:
-        self.disk.stop_after = stop_after
+    def _next_disk(self) -> None:
         self.disk.cached = self.dice.random() < 0.5
         self.disk.watch = self._watch
         self.plant.on_disk(self.disk)
         self._at, self._last, self._aim = None, {}, None
 
-    def _live(self) -> None:
+    def begin(self) -> Workload:
+        """Start the server and its clients."""
         self.workload = None
-        self.workload = workload = self._start()
-        self.disk.stop_after = None
+        self.workload = self._start()
+        self.disk.stop_after = self._aim = None
+        return self.workload
+
+    def _live(self) -> None:
+        workload = self.begin()
         events = self.dice.randrange(20, EVENTS_MAX)
-        if self.dice.random() < 0.6:
-            self._aim = self.dice.choice(AIMS)
-            aimed_after = self.dice.randrange(events)
-        else:
-            aimed_after = events
-        aim, self._aim = self._aim, None
+        aimed_after = self.dice.randrange(events) if self.dice.random() < 0.6 else None
         for event in range(events):
             if event == aimed_after:
-                self._aim = aim
+                self._aim = self.dice.choice(AIMS)
             self.event(workload)
         self._count_idle_stop(workload)
 
@@ -173,7 +187,7 @@ class Simulation:
         kind = kind_of(file)
         self._at = Operation(line, operation, kind, self._last.get(line, ""))
         self._last[line] = operation
-        if self._aim == (line, operation, kind):
+        if self._aim is not None and self._aim in (self._at, (line, operation, kind, "")):
             self.disk.stop_after = 0
 
     def _count_stop(self) -> None:
@@ -192,7 +206,8 @@ class Simulation:
         if workload.engine.checkpointer.under_way:
             self.hits["checkpoint gathering between batches"] += 1
 
-    def _crash(self) -> None:
+    def crash(self) -> None:
+        """The server is gone; the disk is as the next start will find it."""
         if self.workload is not None:
             self.workload.end()
             self.checkpoints += self.workload.engine.checkpointer.published
@@ -206,11 +221,12 @@ class Simulation:
             self.disk = self.disk.crash(self.dice)
             self.hits["power lost"] += 1
             self.hits["file forgotten that was not synced"] += not before <= set(self.disk.names())
-        self._torn = self._is_torn()
+        if self.durable_number + 1 in self.batches:
+            self._unsettled = "torn batch cut" if self._is_torn() else "unsynced batch forgotten"
 
     def _is_torn(self) -> bool:
         """Whether something of the batch after the last durable one is on the disk."""
-        _, payload, position = self.batches.get(self.durable_number + 1, (0, b"", 0))
+        _, payload, position = self.batches[self.durable_number + 1]
         name, end = segment_name(segment_of(position)), offset_of(position) + len(payload)
         return name in self.disk.names() and any(self.disk.content(name)[offset_of(position) - HEADER_BYTES : end])
 
@@ -225,8 +241,9 @@ class Simulation:
         self._check_shadow(after, number)
         if self.dice.random() < 0.3:
             self._check_again(after, number)
-        self._count_unsynced(number)
-        self.durable_number = number
+        if self._unsettled:
+            self.hits["unsynced batch found whole" if number > self.durable_number else self._unsettled] += 1
+        self.durable_number, self._unsettled = number, ""
 
     def _check_shadow(self, after: dict[bytes, bytes], number: int) -> None:
         """The state is that of a machine that was never stopped and got the same batches, byte for byte."""
@@ -247,12 +264,3 @@ class Simulation:
         again = recover(disk, bytes(16), SEGMENT_BYTES)
         if again.journal.last_number != number or bytes_of(again.machine.state) != after:
             raise Broken(f"a second recovery finds batch {again.journal.last_number}, the first found {number}")
-
-    def _count_unsynced(self, number: int) -> None:
-        """What became of the batch that was written and not known to be durable."""
-        if self.durable_number + 1 not in self.batches or self.workload is None:
-            return
-        if number > self.durable_number:
-            self.hits["unsynced batch found whole"] += 1
-            return
-        self.hits["torn batch cut" if self._torn else "unsynced batch forgotten"] += 1

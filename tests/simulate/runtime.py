@@ -25,8 +25,10 @@ class FailStop(BaseException):
 class Line:
     """Jobs that run one after another, as a thread would run them."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, weight: int) -> None:
         self.name = name
+        self.weight = weight
+        """How fast it is, against the others."""
         self.jobs: deque[tuple[Callable[[], Any], Done]] = deque()
         self.finished: deque[tuple[Done, Any, BaseException | None]] = deque()
         self.busy = False
@@ -58,7 +60,7 @@ class SeededRuntime:
     def __init__(self, dice: random.Random, now_ms: int) -> None:
         self.dice = dice
         self.clock_ms = now_ms
-        self.lines = {name: Line(name) for name in ("write", "read", "background")}
+        self.lines = {name: Line(name, dice.choice((1, 2, 6))) for name in ("write", "read", "background")}
         self.write, self.read = self._write, self.lines["read"].run
         self.background = self.lines["background"].run
         self.running: list[str] = []
@@ -112,7 +114,7 @@ class SeededRuntime:
             possible += [self._run_soon] * 4
         for line in self.lines.values():
             if line.jobs and not line.busy:
-                possible += [lambda line=line: self._run_job(line)] * 2  # type: ignore[misc]
+                possible += [lambda line=line: self._run_job(line)] * line.weight  # type: ignore[misc]
             if line.finished:
                 possible += [line.tell_next] * 2
         if not possible or self.dice.random() < 0.1:

@@ -47,10 +47,13 @@ def check_survivors(ledger: Ledger, entries: list[Found], host: Host | None, clo
 def _check_wholes(facts: Iterable[Fact], by_id: dict[str, list[Found]]) -> None:
     """A command of several messages is there as a whole, or not at all."""
     for fact in facts:
-        if len(fact.companions) > 1 and fact is fact.companions[0] and not fact.known:
-            there = {each.id in by_id for each in fact.companions if not each.may_be_gone and each.gone_at is None}
-            if len(there) > 1 and not any(each.known or each.may_be_gone or each.attempts > 1 for each in fact.companions):
-                raise Broken(f"half of a batch is there: {[each.id for each in fact.companions]}")
+        together = fact.companions
+        if len(together) < 2 or fact is not together[0]:
+            continue
+        if any(each.known or each.may_be_gone or each.attempts > 1 or each.gone_at for each in together):
+            continue  # it was answered, or each has a story of its own since
+        if len({each.id in by_id for each in together}) > 1:
+            raise Broken(f"half of a batch is there: {[each.id for each in together]}")
 
 
 def _check_absent(ledger: Ledger, fact: Fact) -> None:
@@ -72,7 +75,7 @@ def _check_present(ledger: Ledger, fact: Fact, found: Found, clock_ms: int) -> N
         fact.seen, fact.last_token, fact.hold = 0, 0, None
     if found.deliveries < fact.seen:
         raise Broken(f"{fact.id} was delivered {fact.seen} times, {found.deliveries} are remembered")
-    if found.token < fact.last_token and found.queue == fact.queue:
+    if 0 < found.token < fact.last_token and found.queue == fact.queue:  # 0: taken back, its answer was not written
         raise Broken(f"{fact.id} was leased under {fact.last_token}, {found.token} is remembered")
     if found.state == DELAYED and found.due_ms < fact.asked_ms + fact.delay_ms:
         raise Broken(f"the delay of {fact.id} became shorter")
