@@ -43,7 +43,7 @@ def send_messages(turn: Turn, command: SendMessages, address: Any) -> None:
             turn.answer(address, refused)
             return
     if queue.fifo:
-        if not queue.settings.content_based_deduplication and any(m.deduplication is None for m in command.messages):
+        if _lacks_deduplication(queue, command.messages):
             turn.answer(address, DeduplicationRequired())  # for the whole batch, as on SQS
             return
         results = [_send_in_group(turn, host, queue, message) for message in command.messages]
@@ -89,6 +89,12 @@ def _publish(
     queues = [(queue.number, queue.next_entry.get(PRIORITY, 0))]
     due_ms = turn.now_ms + delay_ms if delay_ms else 0
     turn.emit(Published(host.number, host.messages.next, queues, due_ms, group, key, window_ms, contents))
+
+
+def _lacks_deduplication(queue: Queue, messages: list[NewMessage]) -> bool:
+    if queue.settings.content_based_deduplication:
+        return False
+    return any(message.deduplication is None and message.group is not None for message in messages)
 
 
 def _send_in_group(turn: Turn, host: Host, queue: Queue, message: NewMessage) -> SentMessage | Refusal:
