@@ -91,7 +91,7 @@ class AttemptFact:
 def content_of(message_id: str, attempt: int) -> Content:
     """What attempt number `attempt` to send this message carries; its length is told by its id."""
     filler = f"{message_id}.".encode()
-    length_bytes = sum(filler) * 7 % 900
+    length_bytes = sum(filler) * 7 % (900 if sum(filler) % 4 else 5_000)
     return Content(CONTENT_SQS, b"p" + filler, b"%s|%d|" % (filler, attempt) + filler * (length_bytes // len(filler)))
 
 

@@ -40,7 +40,8 @@ CHECKPOINT_EVERY_BYTES = 3_000
 CACHE_BYTES = 4_000
 START_MS = 1_700_000_000_000
 AIMS = [key for key in BEFORE_OPERATION if key[0] != "recovery"]
-RECOVERY_AIMS = [key for key in BEFORE_OPERATION if key[0] == "recovery"]
+RARE = ("recovery", "remove", "segment", "")
+RECOVERY_AIMS = [key for key in BEFORE_OPERATION if key[0] == "recovery"] + [RARE] * 5
 
 
 @dataclass
@@ -88,7 +89,7 @@ class Simulation:
             self._next_disk()
             if self.dice.random() < 0.15:
                 self.disk.stop_after = self.dice.randrange(40)
-            elif self.dice.random() < 0.15:
+            elif self.dice.random() < 0.3:
                 self._aim = self.dice.choice(RECOVERY_AIMS)
             try:
                 self._live()
