@@ -53,9 +53,14 @@ class FifoMachine(QueueMachine):
         self.turn_before = {name: self.available(name) for name in ("q", "dead")}
         self.answered_before = len(self.driver.answers)
 
-    @initialize(by_group=st.booleans(), maximum_receives=st.sampled_from([0, 1, 3]), delay_ms=delays)
-    def create(self, maximum_receives: int, delay_ms: int, by_group: bool) -> None:
-        self.by_group = by_group
+    @initialize(
+        by_group=st.booleans(),
+        with_attempts=st.booleans(),
+        maximum_receives=st.sampled_from([0, 1, 3]),
+        delay_ms=delays,
+    )
+    def create(self, maximum_receives: int, delay_ms: int, by_group: bool, with_attempts: bool) -> None:
+        self.by_group, self.with_attempts = by_group, with_attempts
         self.settings |= {"deduplicates_by_group": by_group, "deduplication_window_ms": WINDOW_MS}
         self.make_queues(maximum_receives, delay_ms)
 
@@ -84,6 +89,8 @@ class FifoMachine(QueueMachine):
 
     @rule(maximum=maxima, visibility_ms=times, attempt=st.sampled_from([b"a", b"b", b"c"]))
     def receive_with_attempt(self, maximum: int, visibility_ms: int, attempt: bytes) -> None:
+        if not self.with_attempts:
+            return
         assert isinstance(self.model, ReferenceFifo)
         expected = self.model.take_attempt(maximum, visibility_ms, self.driver.now_ms, attempt)
         received = self.driver.receive("q", maximum, visibility_ms, attempt)

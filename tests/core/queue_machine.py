@@ -50,6 +50,8 @@ class QueueMachine(RuleBasedStateMachine):
         """Every answer with messages: the queue, and the handles."""
         self.askers: list[int] = []
         self.purged_ms: int | None = None
+        self.with_attempts = False
+        """Answers to attempt ids are never taken back: Received.returned_if_unwritten."""
         self.sent = 0
         self.last_token = 0
         self.settings: dict[str, Any] = {
@@ -180,7 +182,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(pick=picks)
     def answer_is_not_delivered(self, pick: int) -> None:
-        if self.given:
+        if self.given and not self.with_attempts:
             name, answer = self.given[-1 - pick % min(3, len(self.given))]
             self.driver.ask(commands.ReturnUndelivered("/", [lease for lease, _, _ in answer]))
             if self.refused(name, answer[0][0]) is None:

@@ -164,16 +164,12 @@ class ReferenceQueue:
     def undelivered(self, answer: list[tuple[Message, int]]) -> None:
         """Nobody got this answer: its receives do not count."""
         for message, handle in answer:
-            if message.state == "leased" and message.handle == handle and not self.may_come_again(message):
+            if message.state == "leased" and message.handle == handle:
                 message.state, message.handle = "ready", 0
                 message.receives -= 1
                 if not message.receives:
                     message.first_receive_ms = 0
         self.settle()
-
-    def may_come_again(self, message: Message) -> bool:
-        """To a receive with the same attempt id."""
-        return False
 
     def purge(self) -> None:
         for message in list(self.messages):
@@ -284,9 +280,6 @@ class ReferenceFifo(ReferenceQueue):
                 self.void(message)
             self.attempts[attempt] = Attempt(now_ms + 300_000, taken)
         return taken
-
-    def may_come_again(self, message: Message) -> bool:
-        return any(message is one for each in self.attempts.values() for one, _ in each.messages)
 
     def void(self, message: Message) -> None:
         """No attempt is answered with this message any more."""

@@ -94,18 +94,14 @@ def _change_one(turn: Turn, host: Host, queue: Queue, lease: Lease, timeout_ms: 
 
 
 def return_undelivered(turn: Turn, command: ReturnUndelivered, address: Any) -> None:
-    """Answers nothing. What is still leased under these tokens is ready again, its delivery not counted; but for what
-    was received with an attempt id: the asker may ask again with it, or already has.
-    """
+    """Answers nothing. What is still leased under these tokens is ready again, its delivery not counted."""
     host = turn.state.hosts.get(command.host)
     if host is None:
         return
     by_queue: dict[int, list[int]] = {}
     for lease in command.leases:
         queue = host.queues_by_number.get(lease.queue)
-        if queue is None or queue.state_of(lease.entry) != LEASED or lease.entry in queue.attempts.by_entry:
-            continue
-        if queue.token_of(lease.entry) == lease.token:
+        if queue is not None and queue.state_of(lease.entry) == LEASED and queue.token_of(lease.entry) == lease.token:
             by_queue.setdefault(lease.queue, []).append(lease.entry)
     for number, entries in by_queue.items():
         turn.emit(Released(host.number, number, entries, 0, False, False))
