@@ -18,7 +18,7 @@ from oncemq.engine.engine import Engine
 from oncemq.net.addresses import is_loopback
 from oncemq.net.listener import Connections
 
-PIPELINED_REQUESTS = 32
+PIPELINED_REQUESTS = 16
 """Requests of one connection that are asked at once; the others wait, and it is not read. Each may be answered with
 ten messages of 1 MiB, so this bounds what a peer that does not read can make the server hold."""
 
