@@ -1,5 +1,6 @@
 """`oncemq serve`: where its settings come from, how it ends, and everything it refuses to start with."""
 
+import errno
 import json
 import os
 import socket
@@ -166,7 +167,7 @@ def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_an_address_that_is_not_here_is_named(tmp_path: Path) -> None:
     keys = write(tmp_path / "oncemq.toml", '[[keys]]\nid = "a"\nsecret = "b"\n')
     ended = oncemq("serve", "--config", keys, "--data", tmp_path / "data", "--sqs-port", "0", "--host", "192.0.2.1")
-    assert refusal(ended) == "cannot listen on 192.0.2.1, port 0: Cannot assign requested address"
+    assert refusal(ended) == f"cannot listen on 192.0.2.1, port 0: {os.strerror(errno.EADDRNOTAVAIL)}"
     assert ended.status == 1
 
 
