@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from oncemq.core import records, timers
+from oncemq.core.exchange import PREDECLARED, Exchange
 from oncemq.core.host import Host, Partition
 from oncemq.core.limits import DELETED_NAMES_MS, MOVE_TASKS_KEPT_PER_QUEUE
-from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, Block, MoveTask
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, PRIORITY_SHIFT, Block, MoveTask
 from oncemq.core.queue import Queue
 from oncemq.core.settings import Settings, changed
 
@@ -48,6 +49,9 @@ def _host_created(state: Partition, record: records.HostCreated, now_ms: int, pl
     host = Host(record.host, record.name, state.pieces)
     state.pieces.created(host)
     state.hosts[record.name] = state.hosts_by_number[record.host] = host
+    for name, kind in PREDECLARED.items():
+        traits = {"type": kind, "durable": True, "auto_delete": False, "internal": False, "arguments": {}}
+        _add_exchange(state, host, name, traits)
     state.system.next_host = record.host + 1
 
 
@@ -107,10 +111,13 @@ def _published(state: Partition, record: records.Published, now_ms: int, places:
     count = len(places.positions)
     first_message = host.messages.add(places.positions, places.lengths, len(record.queues))
     assert first_message == record.first_message, "message numbers are given in order"
-    for number, first_entry in record.queues:
+    for number, first_entry, expires_ms in record.queues:
         queue = host.queues_by_number[number]
-        entry = queue.add(first_message, count, now_ms, record.due_ms, record.group)
+        priority = first_entry >> PRIORITY_SHIFT
+        entry = queue.add(first_message, count, now_ms, record.due_ms, record.group, priority, expires_ms)
         assert entry == first_entry, "entry numbers are given in order"
+        if expires_ms:
+            state.timers.add_all(expires_ms, host.number, number, timers.EXPIRY, range(entry, entry + count))
         if record.due_ms:
             items = range(entry, entry + count)
             state.timers.add_all(record.due_ms, host.number, number, timers.ENTRY, items)
@@ -184,6 +191,57 @@ def _moved(state: Partition, record: records.Moved, now_ms: int, places: Places)
         host.tasks[record.task].moved += len(record.entries)
 
 
+def _dead_lettered(state: Partition, record: records.DeadLettered, now_ms: int, places: Places) -> None:
+    host, source = _queue(state, record.host, record.source)
+    host.touch()
+    block = source.blocks[record.entry >> BLOCK_SHIFT]
+    old = block.message[record.entry & BLOCK_MASK]
+    if record.queues:
+        position, length = host.messages.place(old)
+        message = host.messages.add((position,), (length,), len(record.queues))
+        assert message == record.first_message, "message numbers are given in order"
+        host.messages.set_afterlife(message, record.afterlife)
+    for number, first_entry, expires_ms in record.queues:
+        target = host.queues_by_number[number]
+        priority = first_entry >> PRIORITY_SHIFT
+        entry = target.add(record.first_message, 1, now_ms, 0, None, priority, expires_ms)
+        assert entry == first_entry, "entry numbers are given in order"
+        if expires_ms:
+            state.timers.add(expires_ms, host.number, number, timers.EXPIRY, entry)
+        watch_retention(state, target, now_ms)
+    host.messages.unreference(source.remove((record.entry,)))
+    source.attempts.void((record.entry,))
+
+
+def _exchange_declared(state: Partition, record: records.ExchangeDeclared, now_ms: int, places: Places) -> None:
+    host = state.hosts_by_number[record.host]
+    host.touch()
+    _add_exchange(state, host, record.name, record.traits)
+
+
+def _add_exchange(state: Partition, host: Host, name: str, traits: dict[str, Any]) -> None:
+    exchange = Exchange(host.number, host.next_exchange, name, traits, state.pieces)
+    state.pieces.created(exchange)
+    host.exchanges[name] = host.exchanges_by_number[exchange.number] = exchange
+    host.next_exchange += 1
+
+
+def _exchange_deleted(state: Partition, record: records.ExchangeDeleted, now_ms: int, places: Places) -> None:
+    host = state.hosts_by_number[record.host]
+    host.touch()
+    exchange = host.exchanges_by_number.pop(record.exchange)
+    del host.exchanges[exchange.name]
+    state.pieces.dropped(exchange)
+
+
+def _bound(state: Partition, record: records.Bound, now_ms: int, places: Places) -> None:
+    state.hosts_by_number[record.host].exchanges_by_number[record.exchange].bind(record.binding)
+
+
+def _unbound(state: Partition, record: records.Unbound, now_ms: int, places: Places) -> None:
+    state.hosts_by_number[record.host].exchanges_by_number[record.exchange].unbind(record.binding)
+
+
 def _move_task_started(state: Partition, record: records.MoveTaskStarted, now_ms: int, places: Places) -> None:
     host, source = _queue(state, record.host, record.source)
     host.touch()
@@ -215,7 +273,7 @@ def _move_task_ended(state: Partition, record: records.MoveTaskEnded, now_ms: in
 
 def watch_retention(state: Partition, queue: Queue, now_ms: int) -> None:
     """Have the timer look at the queue when its oldest message has been kept for the retention time."""
-    oldest_ms = oldest_sent_ms(queue)
+    oldest_ms = oldest_sent_ms(queue) if queue.settings.retention_ms else None
     if oldest_ms is None:
         return
     due_ms = max(oldest_ms + queue.settings.retention_ms, now_ms)
@@ -261,6 +319,11 @@ APPLY: dict[type[records.Record], Callable[[Partition, Any, int, Places], None]]
     records.LeaseExtended: _lease_extended,
     records.Removed: _removed,
     records.Moved: _moved,
+    records.DeadLettered: _dead_lettered,
+    records.ExchangeDeclared: _exchange_declared,
+    records.ExchangeDeleted: _exchange_deleted,
+    records.Bound: _bound,
+    records.Unbound: _unbound,
     records.MoveTaskStarted: _move_task_started,
     records.MoveTaskEnded: _move_task_ended,
 }

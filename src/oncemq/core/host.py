@@ -1,5 +1,7 @@
 """A virtual host: its queues, its messages, its counters. A partition: the virtual hosts of one journal."""
 
+from oncemq.core.consumer import Consumer
+from oncemq.core.exchange import Exchange
 from oncemq.core.messages import Messages
 from oncemq.core.model import MoveTask, Parked, Piece
 from oncemq.core.pieces import HOST, SYSTEM, Pieces, key_of
@@ -15,9 +17,14 @@ class Host(Piece):
 
     __slots__ = (
         "account",
+        "consumers",
         "deleted_ms",
+        "exchanges",
+        "exchanges_by_number",
         "messages",
         "name",
+        "next_consumer",
+        "next_exchange",
         "next_parked",
         "next_queue",
         "next_task",
@@ -40,6 +47,12 @@ class Host(Piece):
         self.next_queue = 1
         self.next_token = 1
         self.next_task = 1
+        self.exchanges: dict[str, Exchange] = {}
+        self.exchanges_by_number: dict[int, Exchange] = {}
+        self.next_exchange = 1
+        self.consumers: dict[int, Consumer] = {}
+        """By number. Not durable."""
+        self.next_consumer = 1
         self.tasks: dict[int, MoveTask] = {}
         self.deleted_ms: dict[str, int] = {}
         """Names of queues deleted within the last minute, and when."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from oncemq.core.limits import BLOCK_ENTRIES
-from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, MessageBlock
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, Afterlife, MessageBlock
 from oncemq.core.pieces import MESSAGES, Pieces, key_of
 
 SEGMENT_SHIFT = 40
@@ -57,6 +57,14 @@ class Messages:
                 column.append(0)
         return block
 
+    def afterlife(self, number: int) -> Afterlife | None:
+        """What dead-lettering added to a held message."""
+        return self.blocks[number >> BLOCK_SHIFT].afterlives.get(number & BLOCK_MASK)
+
+    def set_afterlife(self, number: int, afterlife: Afterlife) -> None:
+        """Add to a message that was just stored."""
+        self.blocks[number >> BLOCK_SHIFT].afterlives[number & BLOCK_MASK] = afterlife
+
     def place(self, number: int) -> tuple[int, int]:
         """Position and length of a held message."""
         block = self.blocks[number >> BLOCK_SHIFT]
@@ -81,6 +89,8 @@ class Messages:
             index = number & BLOCK_MASK
             references[index] -= 1
             if not references[index]:
+                if block.afterlives:
+                    block.afterlives.pop(index, None)
                 stored_in = position[index] >> SEGMENT_SHIFT
                 if stored_in != segment:
                     self._let_go(block, segment, leaving)

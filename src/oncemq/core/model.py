@@ -26,11 +26,50 @@ CONTENT_AMQP = 1
 
 
 class Content(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A message as it came: `kind` says which door wrote `properties` and `body`, and so how to read them."""
+    """A message as it came: `kind` says which door wrote `properties` and `body`, and so how to read them.
+
+    Of kind AMQP, properties are the exchange and the routing key that it was published with, each behind a byte with
+    its length, and then the content header's payload as it came.
+    """
 
     kind: int
     properties: bytes
     body: bytes
+
+
+def route_of(content: Content) -> tuple[str, str] | None:
+    """Exchange and routing key of an AMQP message; None for one that came through another door."""
+    if content.kind != CONTENT_AMQP:
+        return None
+    properties = content.properties
+    exchange_end = 1 + properties[0]
+    key_end = exchange_end + 1 + properties[exchange_end]
+    return properties[1:exchange_end].decode(), properties[exchange_end + 1 : key_end].decode()
+
+
+class Death(msgspec.Struct, frozen=True, array_like=True):
+    """One line of x-death: how often a message died in a queue for a reason."""
+
+    queue: str
+    reason: str
+    exchange: str
+    routing_keys: list[str]
+    count: int
+    time_ms: int
+    original_expiration: str | None = None
+
+
+class Afterlife(msgspec.Struct, frozen=True, array_like=True):
+    """What a message dead-lettered by an exchange carries beside its stored bytes: `deaths`, the latest first, the
+    exchange and routing key that it goes under now, and its first death.
+    """
+
+    deaths: list[Death]
+    exchange: str
+    routing_key: str
+    first_queue: str
+    first_reason: str
+    first_exchange: str
 
 
 GONE = 0
@@ -62,6 +101,7 @@ class Block(Piece):
     __slots__ = (
         "deliveries",
         "due_ms",
+        "expires_ms",
         "failures",
         "first_delivery_ms",
         "first_live",
@@ -95,6 +135,8 @@ class Block(Piece):
         """Number of the message group, 0 for none; made with the first grouped entry."""
         self.source: array[int] | None = None
         """Number in `Queue.sources`, plus one, of the queue it was dead-lettered from; made when first needed."""
+        self.expires_ms: array[int] | None = None
+        """When the entry expires (message TTL), 0 for never; made with the first entry that does."""
         self.live = 0
         self.first_live = 0
         """No entry before this index is live."""
@@ -107,13 +149,15 @@ class Block(Piece):
 class MessageBlock(Piece):
     """65,536 numbers of the message table, as columns."""
 
-    __slots__ = ("length", "live", "position", "references")
+    __slots__ = ("afterlives", "length", "live", "position", "references")
 
     def __init__(self, key: bytes) -> None:
         super().__init__(key)
         self.position = array("Q")
         self.length = array("I")
         self.references = array("I")
+        self.afterlives: dict[int, Afterlife] = {}
+        """Index → what dead-lettering added to the message."""
         self.live = 0
 
 

@@ -11,6 +11,7 @@ from itertools import compress
 from typing import Any
 
 from oncemq.core.attempts import Attempts
+from oncemq.core.consumer import Consumer
 from oncemq.core.deduplication import Deduplication
 from oncemq.core.limits import BLOCK_ENTRIES
 from oncemq.core.model import (
@@ -42,6 +43,7 @@ class Queue(Piece):
         "attempts",
         "blocks",
         "changed_ms",
+        "consumers",
         "created_ms",
         "deduplication",
         "delayed",
@@ -55,6 +57,7 @@ class Queue(Piece):
         "next_group",
         "number",
         "order",
+        "owner",
         "parked",
         "pieces",
         "purged_ms",
@@ -94,6 +97,10 @@ class Queue(Piece):
         """Names of the queues that messages here were dead-lettered from."""
         self.deduplication = Deduplication(host, number, pieces)
         self.attempts = Attempts()
+        self.consumers: list[Consumer] = []
+        """Who gets what is ready, the next one first. Not durable."""
+        self.owner: Any = None
+        """The connection that alone may use an exclusive queue. Not durable."""
         self.parked: OrderedDict[int, Parked] = OrderedDict()
         self.remembered: Any = None
         """What a checkpoint remembered of the order, until it is made anew."""
@@ -145,7 +152,14 @@ class Queue(Piece):
             self.pieces.touch(self)
 
     def add(
-        self, first_message: int, count: int, sent_ms: int, due_ms: int, group: str | None, priority: int = 0
+        self,
+        first_message: int,
+        count: int,
+        sent_ms: int,
+        due_ms: int,
+        group: str | None,
+        priority: int = 0,
+        expires_ms: int = 0,
     ) -> int:
         """Append entries for a run of messages; due_ms 0: ready now. Returns the first entry's number."""
         if self.epoch != self.pieces.epoch:
@@ -160,6 +174,8 @@ class Queue(Piece):
             block = self._tail(priority)
             length = min(count - done, BLOCK_ENTRIES - len(block.state))
             self._extend(block, first_message + done, length, state, sent_ms, due_ms, group_number)
+            if expires_ms or block.expires_ms is not None:
+                _extend_expiry(block, length, expires_ms)
             self.next_entry[priority] += length
             done += length
         if due_ms:
@@ -365,3 +381,10 @@ class Queue(Piece):
 
 def _zeros_like(column: "array[int]") -> "array[int]":
     return array(column.typecode, bytes(len(column) * column.itemsize))
+
+
+def _extend_expiry(block: Block, count: int, expires_ms: int) -> None:
+    """Fill the column up to the entries that were just appended to the others."""
+    if block.expires_ms is None:
+        block.expires_ms = array("q", bytes(8 * (len(block.state) - count)))
+    block.expires_ms.extend((expires_ms,) * count)

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from oncemq.core.model import Content
+from oncemq.core.exchanges.bindings import Binding
+from oncemq.core.model import Afterlife, Content
 
 
 class Record(msgspec.Struct, array_like=True):
@@ -65,8 +66,8 @@ class Published(HostRecord, array_like=True):
     """
 
     first_message: int
-    queues: list[tuple[int, int]]
-    """(queue number, first entry)"""
+    queues: list[tuple[int, int, int]]
+    """(queue number, first entry, when the entries expire or 0)"""
     due_ms: int
     """When the entries are ready; 0: now."""
     group: str | None
@@ -134,6 +135,42 @@ class Moved(HostRecord, array_like=True):
     first_message: int
     task: int
     """The move task that did it, or 0."""
+
+
+class DeadLettered(HostRecord, array_like=True):
+    """An entry left its queue through an exchange: a new message on the same stored bytes, with what it died of.
+
+    `queues` as in Published. None: nowhere to go.
+    """
+
+    source: int
+    entry: int
+    first_message: int
+    queues: list[tuple[int, int, int]]
+    afterlife: Afterlife
+
+
+class ExchangeDeclared(HostRecord, array_like=True):
+    exchange: int
+    name: str
+    traits: dict[str, Any]
+    """type, durable, auto_delete, internal, arguments"""
+
+
+class ExchangeDeleted(HostRecord, array_like=True):
+    exchange: int
+
+
+class Bound(HostRecord, array_like=True):
+    """A binding from that exchange."""
+
+    exchange: int
+    binding: Binding
+
+
+class Unbound(HostRecord, array_like=True):
+    exchange: int
+    binding: Binding
 
 
 class MoveTaskStarted(HostRecord, array_like=True):

@@ -26,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True):
     visibility_timeout_ms: int = 30_000
     delay_ms: int = 0
     retention_ms: int = 345_600_000
+    """0: for ever."""
     receive_wait_ms: int = 0
     maximum_message_bytes: int = 1_048_576
     content_based_deduplication: bool = False
@@ -39,6 +40,23 @@ class Settings(msgspec.Struct, frozen=True):
     maximum_receives: int | None = None
     redrive_allow: RedriveAllow = RedriveAllow()
     policy: str = ""
+    durable: bool = True
+    """False: gone with the server that it was declared on."""
+    exclusive: bool = False
+    auto_delete: bool = False
+    """Gone with its last consumer, once it had one."""
+    expires_ms: int | None = None
+    """Gone when it was not used for so long."""
+    message_ttl_ms: int | None = None
+    maximum_length: int | None = None
+    overflow: str = "drop-head"
+    dead_letter_exchange: str | None = None
+    dead_letter_routing_key: str | None = None
+    maximum_priority: int | None = None
+    delivery_limit: int | None = None
+    single_active_consumer: bool = False
+    arguments: dict[str, Any] = {}
+    """As declared through AMQP."""
     text: dict[str, str] = {}
     """Attributes kept as written, by their SQS name."""
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from oncemq.core.limits import TIMER_BUCKET_MS, TIMER_ITEMS_STALE
 
-ENTRY, RETENTION, PARKED, MOVE_TASK, SERVE = range(5)
+ENTRY, RETENTION, PARKED, MOVE_TASK, SERVE, EXPIRY, UNUSED = range(7)
 KIND_BITS = 3
 QUEUE_BITS = 36
 

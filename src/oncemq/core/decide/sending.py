@@ -86,7 +86,7 @@ def _publish(
     turn: Turn, host: Host, queue: Queue, contents: list[Any], delay_ms: int, group: str | None, key: bytes | None
 ) -> None:
     window_ms = queue.settings.deduplication_window_ms if key is not None else 0
-    queues = [(queue.number, queue.next_entry.get(PRIORITY, 0))]
+    queues = [(queue.number, queue.next_entry.get(PRIORITY, 0), 0)]
     due_ms = turn.now_ms + delay_ms if delay_ms else 0
     turn.emit(Published(host.number, host.messages.next, queues, due_ms, group, key, window_ms, contents))
 

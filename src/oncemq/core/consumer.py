@@ -1,0 +1,43 @@
+"""A consumer: who is sent what becomes ready in a queue, as long as there is room. Not durable: it ends with its channel."""
+
+from typing import Any
+
+UNLIMITED = 1 << 62
+
+
+class Channel:
+    """What the consumers of one channel share: how many unsettled messages it may hold."""
+
+    __slots__ = ("address", "consumers", "limit", "unsettled")
+
+    def __init__(self, address: Any) -> None:
+        self.address = address
+        self.limit = UNLIMITED
+        self.unsettled = 0
+        self.consumers: dict[int, Consumer] = {}
+
+    @property
+    def room(self) -> int:
+        """Messages that it may still be sent."""
+        return self.limit - self.unsettled
+
+
+class Consumer:
+    """One subscription to one queue."""
+
+    __slots__ = ("channel", "exclusive", "limit", "no_ack", "number", "priority", "queue", "tag", "unsettled")
+
+    def __init__(self, number: int, channel: Channel, queue: int, tag: str, limit: int) -> None:
+        self.number, self.channel, self.queue, self.tag = number, channel, queue, tag
+        self.limit = limit
+        self.unsettled = 0
+        self.no_ack = False
+        self.exclusive = False
+        self.priority = 0
+
+    @property
+    def room(self) -> int:
+        """Messages that it may be sent now."""
+        if self.no_ack:
+            return UNLIMITED
+        return min(self.limit - self.unsettled, self.channel.room)

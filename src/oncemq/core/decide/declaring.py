@@ -1,0 +1,276 @@
+"""Exchanges, bindings, and queues as AMQP declares and deletes them."""
+
+from typing import Any
+
+from oncemq.core import routed_commands as commands
+from oncemq.core.decide.tasks import end_tasks_of
+from oncemq.core.exchange import DEFAULT_EXCHANGE
+from oncemq.core.exchanges import MATCHERS
+from oncemq.core.exchanges.bindings import QUEUE, Binding
+from oncemq.core.host import Host
+from oncemq.core.outputs import Done
+from oncemq.core.queue import Queue
+from oncemq.core.records import (
+    DELETED,
+    Bound,
+    ExchangeDeclared,
+    ExchangeDeleted,
+    QueueCreated,
+    QueueDeleted,
+    Removed,
+    Unbound,
+)
+from oncemq.core.refusals import (
+    ExchangeDoesNotExist,
+    ExchangeInUse,
+    ExchangeIsDefault,
+    Inequivalent,
+    QueueDoesNotExist,
+    QueueInUse,
+    QueueLocked,
+    QueueNotEmpty,
+    Refusal,
+    UnknownExchangeType,
+)
+from oncemq.core.routed_outputs import ConsumerCancelled, Declared, Emptied
+from oncemq.core.settings import Settings, changed
+from oncemq.core.turn import Turn
+
+ENTRIES_PER_EMPTYING = 1 << 40
+
+DECLARED_FIELDS = ("durable", "auto_delete", "exclusive")
+KNOWN_ARGUMENTS = (
+    "x-message-ttl",
+    "x-expires",
+    "x-max-length",
+    "x-max-length-bytes",
+    "x-overflow",
+    "x-dead-letter-exchange",
+    "x-dead-letter-routing-key",
+    "x-max-priority",
+    "x-queue-mode",
+    "x-queue-type",
+    "x-single-active-consumer",
+    "x-delivery-limit",
+)
+"""Arguments that must be the same when a queue is declared anew; others are passed over."""
+
+
+# Exchanges ------------------------------------------------------------------------------------------------------
+
+
+def declare_exchange(turn: Turn, command: commands.DeclareExchange, address: Any) -> None:
+    """Answers Done."""
+    host = turn.state.hosts[command.host]
+    turn.answer(address, _declare_exchange(turn, host, command) or Done())
+
+
+def _declare_exchange(turn: Turn, host: Host, command: commands.DeclareExchange) -> Refusal | None:
+    if command.exchange == DEFAULT_EXCHANGE:
+        return None if command.traits is None else ExchangeIsDefault()
+    exchange = host.exchanges.get(command.exchange)
+    if command.traits is None:
+        return None if exchange is not None else ExchangeDoesNotExist(command.exchange)
+    if command.traits["type"] not in MATCHERS:
+        return UnknownExchangeType(command.traits["type"])
+    if exchange is None:
+        turn.emit(ExchangeDeclared(host.number, host.next_exchange, command.exchange, command.traits))
+        return None
+    for field in ("type", "durable", "auto_delete", "internal"):
+        if exchange.traits[field] != command.traits[field]:
+            received, current = command.traits[field], exchange.traits[field]
+            return Inequivalent("exchange", command.exchange, field, _shown(received), _shown(current))
+    received, current = command.traits["arguments"], exchange.traits["arguments"]
+    if received.get("alternate-exchange") != current.get("alternate-exchange"):
+        values = (_shown(table.get("alternate-exchange")) for table in (received, current))
+        return Inequivalent("exchange", command.exchange, "alternate-exchange", *values)
+    return None
+
+
+def delete_exchange(turn: Turn, command: commands.DeleteExchange, address: Any) -> None:
+    """Answers Done."""
+    host = turn.state.hosts[command.host]
+    exchange = host.exchanges.get(command.exchange)
+    if command.exchange == DEFAULT_EXCHANGE:
+        turn.answer(address, ExchangeIsDefault())
+        return
+    if exchange is not None:
+        if command.if_unused and exchange.bindings:
+            turn.answer(address, ExchangeInUse(command.exchange))
+            return
+        _drop_exchange(turn, host, exchange.name)
+    turn.answer(address, Done())
+
+
+def _drop_exchange(turn: Turn, host: Host, name: str) -> None:
+    _unbind_all(turn, host, lambda binding: (binding.kind, binding.destination) == ("exchange", name))
+    if name in host.exchanges:
+        turn.emit(ExchangeDeleted(host.number, host.exchanges[name].number))
+
+
+def bind(turn: Turn, command: commands.Bind, address: Any) -> None:
+    """Answers Done. A binding that is there is not made again."""
+    host = turn.state.hosts[command.host]
+    refused = _refused_binding(host, command.binding, command.owner)
+    if refused is None:
+        exchange = host.exchanges[command.binding.source]
+        if command.binding not in exchange.bindings:
+            turn.emit(Bound(host.number, exchange.number, command.binding))
+    turn.answer(address, refused or Done())
+
+
+def unbind(turn: Turn, command: commands.Unbind, address: Any) -> None:
+    """Answers Done."""
+    host = turn.state.hosts[command.host]
+    if command.binding.source == DEFAULT_EXCHANGE:
+        turn.answer(address, ExchangeIsDefault())
+        return
+    exchange = host.exchanges.get(command.binding.source)
+    if exchange is not None and command.binding in exchange.bindings:
+        turn.emit(Unbound(host.number, exchange.number, command.binding))
+        _delete_if_done(turn, host, exchange.name)
+    turn.answer(address, Done())
+
+
+def _refused_binding(host: Host, binding: Binding, owner: Any) -> Refusal | None:
+    if binding.source == DEFAULT_EXCHANGE:
+        return ExchangeIsDefault()
+    if binding.source not in host.exchanges:
+        return ExchangeDoesNotExist(binding.source)
+    if binding.kind == QUEUE:
+        queue = host.queues.get(binding.destination)
+        if queue is None:
+            return QueueDoesNotExist(binding.destination)
+        return QueueLocked(queue.name) if queue.owner not in (None, owner) else None
+    return None if binding.destination in host.exchanges else ExchangeDoesNotExist(binding.destination)
+
+
+def _unbind_all(turn: Turn, host: Host, goes: Any) -> None:
+    for exchange in list(host.exchanges.values()):
+        going = [binding for binding in exchange.bindings if goes(binding)]
+        for binding in going:
+            turn.emit(Unbound(host.number, exchange.number, binding))
+        if going:
+            _delete_if_done(turn, host, exchange.name)
+
+
+def _delete_if_done(turn: Turn, host: Host, name: str) -> None:
+    exchange = host.exchanges.get(name)
+    if exchange is not None and exchange.traits["auto_delete"] and not exchange.bindings:
+        _drop_exchange(turn, host, name)
+
+
+# Queues ---------------------------------------------------------------------------------------------------------
+
+
+def declare_queue(turn: Turn, command: commands.DeclareQueue, address: Any) -> None:
+    """Answers Declared."""
+    host = turn.state.hosts[command.host]
+    name = command.queue or f"amq.gen-{host.next_queue}"
+    queue = host.queues.get(name)
+    if queue is not None and queue.owner not in (None, command.owner):
+        turn.answer(address, QueueLocked(name))
+        return
+    if command.settings is None:
+        answer = QueueDoesNotExist(name) if queue is None else _declared(queue)
+        turn.answer(address, answer)
+        return
+    if queue is None:
+        turn.emit(QueueCreated(host.number, host.next_queue, name, command.settings, {}))
+        queue = host.queues[name]
+        queue.owner = command.owner if queue.settings.exclusive else None
+        turn.answer(address, _declared(queue))
+        return
+    turn.answer(address, _inequivalent(queue, command.settings) or _declared(queue))
+
+
+def _declared(queue: Queue) -> Declared:
+    return Declared(queue.name, queue.ready, len(queue.consumers))
+
+
+def _inequivalent(queue: Queue, given: dict[str, Any]) -> Refusal | None:
+    wanted = changed(Settings(), given)
+    for field in DECLARED_FIELDS:
+        received, current = getattr(wanted, field), getattr(queue.settings, field)
+        if received != current:
+            return Inequivalent("queue", queue.name, field, _shown(received), _shown(current))
+    for name in KNOWN_ARGUMENTS:
+        received, current = wanted.arguments.get(name), queue.settings.arguments.get(name)
+        if name == "x-queue-type":
+            received, current = received or "classic", current or "classic"
+        if received != current:
+            return Inequivalent("queue", queue.name, name, _shown(received), _shown(current))
+    return None
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def remove_queue(turn: Turn, command: commands.RemoveQueue, address: Any) -> None:
+    """Answers Emptied."""
+    host = turn.state.hosts[command.host]
+    queue = host.queues.get(command.queue)
+    if queue is None:
+        turn.answer(address, Emptied(0))
+    elif queue.owner not in (None, command.owner):
+        turn.answer(address, QueueLocked(command.queue))
+    elif command.if_unused and queue.consumers:
+        turn.answer(address, QueueInUse(command.queue))
+    elif command.if_empty and queue.ready:
+        turn.answer(address, QueueNotEmpty(command.queue))
+    else:
+        ready = queue.ready
+        drop_queue(turn, host, queue)
+        turn.answer(address, Emptied(ready))
+
+
+def drop_queue(turn: Turn, host: Host, queue: Queue) -> None:
+    """The queue, its bindings and its messages are gone; its consumers and those who wait are told so."""
+    end_tasks_of(turn, host, queue, "FAILED", "AWS.SimpleQueueService.NonExistentQueue")
+    parked, consumers = list(queue.parked.values()), list(queue.consumers)
+    queue.consumers.clear()
+    _unbind_all(turn, host, lambda binding: (binding.kind, binding.destination) == (QUEUE, queue.name))
+    turn.emit(QueueDeleted(host.number, queue.number))
+    for waiting in parked:
+        del host.parked_at[waiting.address]
+        turn.answer(waiting.address, QueueDoesNotExist(queue.name))
+    for consumer in consumers:
+        del host.consumers[consumer.number], consumer.channel.consumers[consumer.number]
+        turn.answer(consumer.channel.address, ConsumerCancelled(consumer.number, consumer.tag))
+
+
+def empty_queue(turn: Turn, command: commands.EmptyQueue, address: Any) -> None:
+    """Answers Emptied."""
+    host = turn.state.hosts[command.host]
+    queue = host.queues.get(command.queue)
+    if queue is None:
+        turn.answer(address, QueueDoesNotExist(command.queue))
+    elif queue.owner not in (None, command.owner):
+        turn.answer(address, QueueLocked(command.queue))
+    else:
+        entries = queue.order.peek(ENTRIES_PER_EMPTYING, turn.now_ms)
+        if entries:
+            turn.emit(Removed(host.number, queue.number, entries, DELETED))
+        turn.answer(address, Emptied(len(entries)))
+
+
+def close_connection(turn: Turn, command: commands.CloseConnection, address: Any) -> None:
+    """Answers Done if there is an address."""
+    host = turn.state.hosts[command.host]
+    for queue in [each for each in host.queues.values() if each.owner is not None and each.owner == command.owner]:
+        drop_queue(turn, host, queue)
+    if address is not None:
+        turn.answer(address, Done())
+
+
+def drop_transient(turn: Turn, host: Host) -> None:
+    """The server starts: what was declared for the life of the last one goes, and so do leases bound to channels."""
+    for queue in list(host.queues.values()):
+        if not queue.settings.durable or queue.settings.exclusive:
+            drop_queue(turn, host, queue)
+    for exchange in list(host.exchanges.values()):
+        if not exchange.traits["durable"]:
+            _drop_exchange(turn, host, exchange.name)

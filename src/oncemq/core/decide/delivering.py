@@ -1,0 +1,234 @@
+"""Consumers: what becomes ready is sent to them as long as they have room; and what they say of it.
+
+Consumers of the highest priority that have room are served in turn, one message each; a single one gets as much as it
+has room for at once.
+"""
+
+from typing import Any
+
+from oncemq.core import routed_commands as commands
+from oncemq.core.consumer import UNLIMITED, Channel, Consumer
+from oncemq.core.decide.dead_lettering import REASON_REJECTED, dead_letter
+from oncemq.core.decide.receiving import received, serve_parked
+from oncemq.core.host import Host
+from oncemq.core.limits import DELIVERIES_PER_STEP
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, LEASED
+from oncemq.core.outputs import Done
+from oncemq.core.queue import Queue
+from oncemq.core.records import DELETED, Delivered, Released, Removed
+from oncemq.core.refusals import ExclusiveConsumer, QueueDoesNotExist, QueueLocked
+from oncemq.core.routed_outputs import Consuming, Deliveries, Got, RoutedMessage
+from oncemq.core.turn import Turn
+
+DELIVERY_LIMIT = "delivery_limit"
+
+
+def deliver(turn: Turn, host: Host, queue: Queue) -> None:
+    """Send what is ready to who has room; parked receives of the other door come after consumers."""
+    while queue.ready and queue.consumers:
+        waiting = _with_room(queue)
+        if not waiting:
+            break
+        share = min(DELIVERIES_PER_STEP, waiting[0].room) if len(waiting) == 1 else 1
+        entries = queue.order.peek(min(share * len(waiting), queue.ready), turn.now_ms)
+        if not entries:
+            break
+        for at, consumer in enumerate(waiting):
+            own = entries[at * share : (at + 1) * share] if len(waiting) > 1 else entries
+            if own:
+                _send(turn, host, queue, consumer, own)
+                queue.consumers.remove(consumer)
+                queue.consumers.append(consumer)
+    if queue.parked:
+        serve_parked(turn, host, queue)
+
+
+def _with_room(queue: Queue) -> list[Consumer]:
+    if queue.settings.single_active_consumer:
+        first = min(queue.consumers, key=lambda consumer: (-consumer.priority, consumer.number))
+        return [first] if first.room > 0 else []
+    free = [consumer for consumer in queue.consumers if consumer.room > 0]
+    if not free:
+        return []
+    highest = max(consumer.priority for consumer in free)
+    return [consumer for consumer in free if consumer.priority == highest]
+
+
+def _send(turn: Turn, host: Host, queue: Queue, consumer: Consumer, entries: list[int]) -> None:
+    messages = _lease(turn, host, queue, entries, consumer.no_ack)
+    if not consumer.no_ack:
+        consumer.unsettled += len(entries)
+        consumer.channel.unsettled += len(entries)
+    turn.answer(consumer.channel.address, Deliveries(consumer.number, consumer.tag, messages))
+
+
+def _lease(turn: Turn, host: Host, queue: Queue, entries: list[int], no_ack: bool) -> list[RoutedMessage]:
+    first_token = host.next_token
+    turn.emit(Delivered(host.number, queue.number, entries, first_token, 0, None))
+    messages = []
+    for at, entry in enumerate(entries):
+        each = received(host, queue, entry, first_token + at)
+        messages.append(RoutedMessage(each, each.deliveries > 1, host.messages.afterlife(each.message)))
+    if no_ack:
+        turn.emit(Removed(host.number, queue.number, entries, DELETED))
+    return messages
+
+
+def consume(turn: Turn, command: commands.Consume, address: Any) -> None:
+    """Answers Consuming; then Deliveries."""
+    host = turn.state.hosts[command.host]
+    queue = host.queues.get(command.queue)
+    if queue is None:
+        turn.answer(address, QueueDoesNotExist(command.queue))
+        return
+    if queue.owner not in (None, command.owner):
+        turn.answer(address, QueueLocked(command.queue))
+        return
+    if any(each.exclusive for each in queue.consumers) or (command.exclusive and queue.consumers):
+        turn.answer(address, ExclusiveConsumer(command.queue))
+        return
+    channel = _channel(host, command.channel)
+    consumer = Consumer(host.next_consumer, channel, queue.number, command.tag, command.limit or UNLIMITED)
+    consumer.no_ack, consumer.exclusive, consumer.priority = command.no_ack, command.exclusive, command.priority
+    host.next_consumer += 1
+    host.consumers[consumer.number] = channel.consumers[consumer.number] = consumer
+    queue.consumers.append(consumer)
+    turn.answer(address, Consuming(consumer.number))
+    deliver(turn, host, queue)
+
+
+def _channel(host: Host, address: Any) -> Channel:
+    channel = host.channels.get(address)
+    if channel is None:
+        channel = host.channels[address] = Channel(address)
+    return channel
+
+
+def limit_channel(turn: Turn, command: commands.LimitChannel, address: Any) -> None:
+    """Answers Done."""
+    host = turn.state.hosts[command.host]
+    channel = _channel(host, command.channel)
+    channel.limit = command.limit or UNLIMITED
+    turn.answer(address, Done())
+    _deliver_to(turn, host, channel)
+
+
+def cancel(turn: Turn, command: commands.Cancel, address: Any) -> None:
+    """Answers Done."""
+    host = turn.state.hosts[command.host]
+    consumer = host.consumers.get(command.consumer)
+    if consumer is not None:
+        end_consumer(turn, host, consumer)
+    turn.answer(address, Done())
+
+
+def end_consumer(turn: Turn, host: Host, consumer: Consumer) -> None:
+    """It is sent nothing more; a queue that only lived for its consumers goes with the last."""
+    from oncemq.core.decide.declaring import drop_queue
+
+    del host.consumers[consumer.number], consumer.channel.consumers[consumer.number]
+    queue = host.queues_by_number.get(consumer.queue)
+    if queue is None:
+        return
+    queue.consumers.remove(consumer)
+    if not queue.consumers and queue.settings.auto_delete:
+        drop_queue(turn, host, queue)
+    else:
+        deliver(turn, host, queue)
+
+
+def get(turn: Turn, command: commands.Get, address: Any) -> None:
+    """Answers Got."""
+    host = turn.state.hosts[command.host]
+    queue = host.queues.get(command.queue)
+    if queue is None:
+        turn.answer(address, QueueDoesNotExist(command.queue))
+    elif queue.owner not in (None, command.owner):
+        turn.answer(address, QueueLocked(command.queue))
+    else:
+        entries = queue.order.peek(1, turn.now_ms) if queue.ready else []
+        messages = _lease(turn, host, queue, entries, command.no_ack) if entries else [None]
+        turn.answer(address, Got(messages[0], queue.ready))
+
+
+def settle(turn: Turn, command: commands.Settle, address: Any) -> None:
+    """Answers nothing. What is no longer held under its token is passed over."""
+    host = turn.state.hosts[command.host]
+    by_queue: dict[int, list[int]] = {}
+    for lease in command.leases:
+        queue = host.queues_by_number.get(lease.queue)
+        if queue is not None and queue.state_of(lease.entry) == LEASED and queue.token_of(lease.entry) == lease.token:
+            by_queue.setdefault(lease.queue, []).append(lease.entry)
+    channels: dict[int, Channel] = {}
+    for number in command.consumers:
+        consumer = host.consumers.get(number)
+        if consumer is not None:
+            consumer.unsettled -= 1
+            consumer.channel.unsettled -= 1
+            channels[id(consumer.channel)] = consumer.channel
+    for number, entries in by_queue.items():
+        queue = host.queues_by_number[number]
+        _settle_in(turn, host, queue, entries, command.outcome)
+        deliver(turn, host, queue)
+    for channel in channels.values():
+        _deliver_to(turn, host, channel)
+
+
+def _settle_in(turn: Turn, host: Host, queue: Queue, entries: list[int], outcome: int) -> None:
+    if outcome == commands.ACK:
+        turn.emit(Removed(host.number, queue.number, entries, DELETED))
+    elif outcome == commands.REJECT:
+        dead_letter(turn, host, queue, entries, REASON_REJECTED)
+    else:
+        give_back(turn, host, queue, entries, failed=True)
+
+
+def give_back(turn: Turn, host: Host, queue: Queue, entries: list[int], *, failed: bool) -> None:
+    """Leases end and their entries are ready again, each in its place, unless they failed too often."""
+    turn.emit(Released(host.number, queue.number, entries, 0, True, failed))
+    limit = queue.settings.delivery_limit
+    if limit is not None:
+        failures = [queue.blocks[entry >> BLOCK_SHIFT].failures[entry & BLOCK_MASK] for entry in entries]
+        over = [entry for entry, count in zip(entries, failures, strict=True) if count > limit]
+        if over:
+            dead_letter(turn, host, queue, over, DELIVERY_LIMIT)
+    for entry in entries:
+        expires = queue.blocks[entry >> BLOCK_SHIFT].expires_ms if entry >> BLOCK_SHIFT in queue.blocks else None
+        if expires is not None and expires[entry & BLOCK_MASK]:
+            watch_expiry(turn, queue, entry, expires[entry & BLOCK_MASK])
+
+
+def watch_expiry(turn: Turn, queue: Queue, entry: int, expires_ms: int) -> None:
+    """Look again when it expires: while it was leased its time may have passed unseen."""
+    from oncemq.core import timers
+
+    turn.state.timers.add(max(expires_ms, turn.now_ms), queue.host, queue.number, timers.EXPIRY, entry)
+
+
+def _deliver_to(turn: Turn, host: Host, channel: Channel) -> None:
+    for consumer in list(channel.consumers.values()):
+        queue = host.queues_by_number.get(consumer.queue)
+        if queue is not None and queue.ready:
+            deliver(turn, host, queue)
+
+
+def close_channel(turn: Turn, command: commands.CloseChannel, address: Any) -> None:
+    """Answers Done if there is an address."""
+    host = turn.state.hosts[command.host]
+    channel = host.channels.pop(command.channel, None)
+    if channel is not None:
+        for consumer in list(channel.consumers.values()):
+            end_consumer(turn, host, consumer)
+    by_queue: dict[int, list[int]] = {}
+    for lease in command.leases:
+        queue = host.queues_by_number.get(lease.queue)
+        if queue is not None and queue.state_of(lease.entry) == LEASED and queue.token_of(lease.entry) == lease.token:
+            by_queue.setdefault(lease.queue, []).append(lease.entry)
+    for number, entries in by_queue.items():
+        queue = host.queues_by_number[number]
+        give_back(turn, host, queue, entries, failed=command.failed)
+        deliver(turn, host, queue)
+    if address is not None:
+        turn.answer(address, Done())
+
+

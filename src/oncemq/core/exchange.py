@@ -1,0 +1,56 @@
+"""An exchange: a name, a kind, and its bindings. As a piece it is all of these."""
+
+from typing import Any
+
+from oncemq.core.exchanges import MATCHERS, Binding, Matcher
+from oncemq.core.model import Piece
+from oncemq.core.pieces import EXCHANGE, Pieces, key_of
+
+DEFAULT_EXCHANGE = ""
+"""Routes to the queue whose name is the routing key. It is not stored, nor are its bindings."""
+
+PREDECLARED = {
+    "amq.direct": "direct",
+    "amq.fanout": "fanout",
+    "amq.topic": "topic",
+    "amq.headers": "headers",
+    "amq.match": "headers",
+}
+"""Exchanges that every virtual host has."""
+
+
+class Exchange(Piece):
+    """One exchange of a virtual host."""
+
+    __slots__ = ("bindings", "host", "matcher", "name", "number", "pieces", "traits")
+
+    def __init__(self, host: int, number: int, name: str, traits: dict[str, Any], pieces: Pieces) -> None:
+        super().__init__(key_of(EXCHANGE, host, 0, number))
+        self.host, self.number, self.name, self.pieces = host, number, name, pieces
+        self.traits = traits
+        """type, durable, auto_delete, internal, arguments"""
+        self.matcher: Matcher = MATCHERS[traits["type"]]()
+        self.bindings: list[Binding] = []
+
+    @property
+    def alternate(self) -> str | None:
+        """Where a message goes that nothing here matches."""
+        found = self.traits["arguments"].get("alternate-exchange")
+        return found if isinstance(found, str) else None
+
+    def touch(self) -> None:
+        """The exchange is about to change."""
+        if self.epoch != self.pieces.epoch:
+            self.pieces.touch(self)
+
+    def bind(self, binding: Binding) -> None:
+        """Add a binding that is not there yet."""
+        self.touch()
+        self.bindings.append(binding)
+        self.matcher.add(binding)
+
+    def unbind(self, binding: Binding) -> None:
+        """Take a binding away."""
+        self.touch()
+        self.bindings.remove(binding)
+        self.matcher.remove(binding)

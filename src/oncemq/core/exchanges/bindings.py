@@ -1,0 +1,38 @@
+"""A binding, and what every kind of exchange does with bindings."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+QUEUE = "queue"
+EXCHANGE = "exchange"
+
+
+class Binding(msgspec.Struct, frozen=True, array_like=True):
+    """From an exchange to a queue or another exchange, by name. `arguments` are an AMQP table."""
+
+    source: str
+    kind: str
+    """QUEUE or EXCHANGE."""
+    destination: str
+    routing_key: str
+    arguments: dict[str, Any]
+
+    @property
+    def target(self) -> tuple[str, str]:
+        """(kind, name) of the destination."""
+        return self.kind, self.destination
+
+
+class Matcher(Protocol):
+    """How one kind of exchange chooses among its bindings."""
+
+    def add(self, binding: Binding) -> None:
+        """A new binding."""
+
+    def remove(self, binding: Binding) -> None:
+        """A binding that was added goes."""
+
+    def match(self, routing_key: str, headers: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """The destinations; one may come twice."""

@@ -1,0 +1,155 @@
+"""What may be asked of exchanges, of queues as AMQP declares them, and of consumers.
+
+`owner` is the connection that asks and `channel` its channel: opaque, compared only. As in `commands`, every command
+answers one output to its address unless it says otherwise.
+"""
+
+from typing import Any
+
+import msgspec
+
+from oncemq.core.commands import Command, Lease
+from oncemq.core.exchanges.bindings import Binding
+from oncemq.core.model import Content
+
+
+class HostCommand(Command):
+    """A command on a virtual host."""
+
+    host: str
+
+
+class DeclareExchange(HostCommand):
+    """Answers Done. `traits` None: only ask whether it exists."""
+
+    exchange: str
+    traits: dict[str, Any] | None
+
+
+class DeleteExchange(HostCommand):
+    """Answers Done, also where there is none."""
+
+    exchange: str
+    if_unused: bool
+
+
+class Bind(HostCommand):
+    """Answers Done."""
+
+    binding: Binding
+    owner: Any
+
+
+class Unbind(HostCommand):
+    """Answers Done, also where there is none."""
+
+    binding: Binding
+    owner: Any
+
+
+class DeclareQueue(HostCommand):
+    """Answers Declared. `queue` "": the server names it. `settings` None: only ask whether it exists."""
+
+    queue: str
+    settings: dict[str, Any] | None
+    owner: Any
+
+
+class RemoveQueue(HostCommand):
+    """Answers Emptied, also where there is none."""
+
+    queue: str
+    if_unused: bool
+    if_empty: bool
+    owner: Any
+
+
+class EmptyQueue(HostCommand):
+    """Answers Emptied. Takes what is ready, not what is in flight (queue.purge)."""
+
+    queue: str
+    owner: Any
+
+
+class Run(msgspec.Struct):
+    """Messages published one after another in the same way. `keys` are the routing key, then those of CC and BCC."""
+
+    exchange: str
+    keys: list[str]
+    headers: dict[str, Any]
+    contents: list[Content]
+    priority: int = 0
+    expiration_ms: int | None = None
+    mandatory: bool = False
+
+
+class Publish(HostCommand):
+    """Answers PublishedRuns: an outcome for each run."""
+
+    runs: list[Run]
+
+
+class Consume(HostCommand):
+    """Answers Consuming, and from then on Deliveries come to `channel`. `limit` 0: none."""
+
+    queue: str
+    channel: Any
+    tag: str
+    limit: int
+    no_ack: bool
+    exclusive: bool
+    priority: int
+    owner: Any
+
+
+class Cancel(HostCommand):
+    """Answers Done. What the consumer holds it may still settle."""
+
+    consumer: int
+
+
+class LimitChannel(HostCommand):
+    """Answers Done. At most `limit` unsettled messages on the whole channel; 0: any number."""
+
+    channel: Any
+    limit: int
+
+
+class Get(HostCommand):
+    """Answers Got."""
+
+    queue: str
+    no_ack: bool
+    owner: Any
+
+
+ACK, REQUEUE, REJECT = range(3)
+
+
+class Settle(HostCommand):
+    """Answers nothing. `consumers` name who was sent each lease, 0 for a get."""
+
+    leases: list[Lease]
+    consumers: list[int]
+    outcome: int
+
+
+class Transact(HostCommand):
+    """Answers TransactionDone: all of these (Publish and Settle) in one batch."""
+
+    commands: list[Publish | Settle]
+
+
+class CloseChannel(HostCommand):
+    """Answers Done if it has an address. Its consumers end, what it holds goes back, each to its place."""
+
+    channel: Any
+    leases: list[Lease]
+    failed: bool
+    """Whether the leases count as failures: the channel was lost."""
+
+
+class CloseConnection(HostCommand):
+    """Answers Done if it has an address. Exclusive queues of `owner` go."""
+
+    owner: Any

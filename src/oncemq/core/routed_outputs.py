@@ -1,0 +1,73 @@
+"""What is answered to `routed_commands`."""
+
+import msgspec
+
+from oncemq.core.model import Afterlife
+from oncemq.core.outputs import Output, ReceivedMessage
+from oncemq.core.refusals import Refusal
+
+
+class Declared(Output):
+    """A queue as it was found or made."""
+
+    queue: str
+    ready: int
+    consumers: int
+
+
+class Emptied(Output):
+    """So many messages went."""
+
+    messages: int
+
+
+ROUTED, UNROUTED, REJECTED = range(3)
+"""What became of a run: it is in a queue; nothing matched; a full queue refused it."""
+
+
+class PublishedRuns(Output):
+    """One for each run: one of the constants, or a Refusal that ends the channel."""
+
+    outcomes: list[int | Refusal]
+
+
+class Consuming(Output):
+    """The consumer's number."""
+
+    consumer: int
+
+
+class RoutedMessage(msgspec.Struct, gc=False):
+    """A message on its way to a consumer. `received.content` is filled in before it leaves."""
+
+    received: ReceivedMessage
+    redelivered: bool
+    afterlife: Afterlife | None
+
+
+class Deliveries(Output):
+    """To a channel: messages for one of its consumers."""
+
+    consumer: int
+    tag: str
+    messages: list[RoutedMessage]
+
+
+class Got(Output):
+    """`message` None: the queue was empty. `ready` are left."""
+
+    message: RoutedMessage | None
+    ready: int
+
+
+class ConsumerCancelled(Output):
+    """To a channel: the queue of this consumer is gone."""
+
+    consumer: int
+    tag: str
+
+
+class TransactionDone(Output):
+    """The outcomes of its publishes, in order."""
+
+    outcomes: list[int | Refusal]
