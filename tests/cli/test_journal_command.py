@@ -154,6 +154,21 @@ def test_a_pipe_that_nobody_reads_any_more_is_no_error(folder: Path, command: st
     assert done.stderr == b""
 
 
+def test_a_server_does_not_start_on_a_corrupt_journal(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path / "data").start()
+    fill(server)
+    server.kill()
+    name, offset = damage(server.data, MESSAGES)
+    before = image(server.data)
+    ended = oncemq("serve", "--sqs-port", "0", "--data", server.data)
+    assert f"the journal is corrupt: {name}, offset {offset}, batch {MESSAGES}: " in refusal(ended)
+    assert ended.status == 1
+    after = image(server.data)
+    assert {file: data for file, (data, _) in after.items() if file != "lock"} == {
+        file: data for file, (data, _) in before.items() if file != "lock"
+    }
+
+
 @pytest.mark.parametrize("command", ["verify", "dump"])
 def test_a_folder_that_a_server_holds_is_not_looked_at(tmp_path: Path, command: str) -> None:
     server = ServerProcess(tmp_path / "data").start()

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.clients.clients import JSON, arn_of, attributes_of, bodies, connect, counts, dead_letter_pair, receive
 from tools.server_process import ServerProcess
@@ -124,3 +125,21 @@ def test_a_move_task_goes_on(running: ServerProcess) -> None:
     assert (task["Status"], task["TaskHandle"], task["MaxNumberOfMessagesPerSecond"]) == ("RUNNING", handle, 1)
     assert counts(sqs, queue)[0] + counts(sqs, dead)[0] == 10
     sqs.cancel_message_move_task(TaskHandle=handle)
+
+
+def test_a_disk_that_is_nearly_full_takes_no_sends_and_all_else(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path / "data").start()
+    sqs = connect(server.url)
+    queue = sqs.create_queue(QueueName="q")["QueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody="before")
+    assert server.stop() == 0
+    server.options = ("--disk-reserve-bytes", str(1 << 62))
+    server.start()
+    with pytest.raises(ClientError) as caught:
+        sqs.send_message(QueueUrl=queue, MessageBody="too much")
+    assert caught.value.response["Error"]["Code"] == "ServiceUnavailable"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    (message,) = receive(sqs, queue)
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    assert counts(sqs, queue) == (0, 0, 0)
+    assert server.stop() == 0

@@ -1,0 +1,106 @@
+"""Plain order: by priority, then by place; over many blocks, some of which are gone."""
+
+from __future__ import annotations
+
+import random
+
+from oncemq.core.limits import BLOCK_ENTRIES
+from oncemq.core.model import PRIORITY_SHIFT, READY
+from oncemq.core.pieces import Pieces
+from oncemq.core.queue import Queue
+from oncemq.core.settings import Settings
+from oncemq.core.snapshot import encode_piece
+
+
+def new_queue() -> Queue:
+    return Queue(1, 1, "q", Settings(), {}, 0, Pieces(encode_piece))
+
+
+def test_the_highest_priority_comes_first_and_within_it_the_first_place() -> None:
+    queue = new_queue()
+    low = queue.add(1, 2, 0, 0, None, priority=0)
+    high = queue.add(3, 2, 0, 0, None, priority=9)
+    middle = queue.add(5, 1, 0, 0, None, priority=4)
+    later = queue.add(6, 1, 0, 0, None, priority=9)
+    assert queue.order.peek(10, 0) == [high, high + 1, later, middle, low, low + 1]
+    assert high >> PRIORITY_SHIFT == 9
+
+
+def test_a_returned_entry_is_handed_out_at_its_place() -> None:
+    queue = new_queue()
+    queue.add(1, 5, 0, 0, None)
+    queue.lease([0, 1, 2], 1, 0, 0)
+    assert queue.order.peek(2, 0) == [3, 4]
+    queue.release([1], 0, True, True)
+    assert queue.order.peek(5, 0) == [1, 3, 4]
+    assert queue.blocks[0].failures[1] == 1
+
+
+def test_two_hundred_thousand_entries_over_blocks_that_come_and_go() -> None:
+    queue = new_queue()
+    for start in range(0, 200_000, 1_000):
+        queue.add(start + 1, 1_000, 0, 0, None)
+    assert len(queue.blocks) == 4
+    token = 1
+    seen: list[int] = []
+    while queue.ready:
+        entries = queue.order.peek(1_000, 0)
+        queue.lease(entries, token, 0, 0)
+        token += len(entries)
+        seen += entries
+    assert seen == list(range(200_000))
+    queue.remove([entry for entry in seen if entry != 5 and entry // BLOCK_ENTRIES in (0, 1)])
+    assert list(queue.blocks) == [0, 2, 3]
+    queue.release([5, BLOCK_ENTRIES * 3 + 7, BLOCK_ENTRIES * 2 + 1], 0, True, False)
+    assert queue.order.peek(10, 0) == [5, BLOCK_ENTRIES * 2 + 1, BLOCK_ENTRIES * 3 + 7]
+    queue.remove([5])
+    assert list(queue.blocks) == [2, 3]
+    assert queue.order.peek(10, 0) == [BLOCK_ENTRIES * 2 + 1, BLOCK_ENTRIES * 3 + 7]
+
+
+def test_a_run_that_goes_over_the_end_of_a_block() -> None:
+    queue = new_queue()
+    queue.add(1, BLOCK_ENTRIES - 3, 0, 0, None)
+    assert queue.add(BLOCK_ENTRIES - 2, 10, 0, 0, "g") == BLOCK_ENTRIES - 3
+    assert [len(block.state) for block in queue.blocks.values()] == [BLOCK_ENTRIES, 7]
+    assert [queue.group_of(entry) for entry in (0, BLOCK_ENTRIES - 3, BLOCK_ENTRIES + 6)] == [0, 1, 1]
+
+
+def test_numbers_are_not_used_twice_after_a_purge() -> None:
+    queue = new_queue()
+    queue.add(1, 10, 0, 0, None)
+    queue.add(11, 10, 0, 0, None, priority=3)
+    assert sorted(queue.clear()) == list(range(1, 21))
+    assert queue.add(21, 1, 0, 0, None) == BLOCK_ENTRIES
+    assert queue.add(22, 1, 0, 0, None, priority=3) == (3 << PRIORITY_SHIFT) + BLOCK_ENTRIES
+    assert queue.order.peek(5, 0) == [(3 << PRIORITY_SHIFT) + BLOCK_ENTRIES, BLOCK_ENTRIES]
+
+
+def test_random_changes_against_a_sorted_list() -> None:
+    dice = random.Random(3)
+    queue = new_queue()
+    ready: set[int] = set()
+    held: list[int] = []
+    token = 1
+    for _ in range(3_000):
+        what = dice.randrange(4)
+        if what == 0:
+            count, priority = dice.randrange(1, 50), dice.randrange(3)
+            first = queue.add(1, count, 0, 0, None, priority)
+            ready.update(range(first, first + count))
+        elif what == 1:
+            entries = queue.order.peek(dice.randrange(1, 30), 0)
+            expected = sorted(ready, key=lambda entry: (-(entry >> PRIORITY_SHIFT), entry))
+            assert entries == expected[: len(entries)] and (entries or not ready)
+            queue.lease(entries, token, 0, 0)
+            token += len(entries)
+            ready.difference_update(entries)
+            held += entries
+        elif held:
+            entry = held.pop(dice.randrange(len(held)))
+            if what == 2:
+                queue.release([entry], 0, True, False)
+                ready.add(entry)
+            else:
+                queue.remove([entry])
+    assert queue.ready == len(ready) and all(queue.state_of(entry) == READY for entry in ready)
