@@ -1,4 +1,6 @@
-"""A consumer: who is sent what becomes ready in a queue, as long as there is room. Not durable: it ends with its channel."""
+"""A consumer: who is sent what becomes ready in a queue, as long as there is room. Not durable: it ends with its
+channel.
+"""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """A virtual host: its queues, its messages, its counters. A partition: the virtual hosts of one journal."""
 
-from oncemq.core.consumer import Consumer
+from oncemq.core.consumer import Channel, Consumer
 from oncemq.core.exchange import Exchange
 from oncemq.core.messages import Messages
 from oncemq.core.model import MoveTask, Parked, Piece
@@ -17,6 +17,7 @@ class Host(Piece):
 
     __slots__ = (
         "account",
+        "channels",
         "consumers",
         "deleted_ms",
         "exchanges",
@@ -50,6 +51,8 @@ class Host(Piece):
         self.exchanges: dict[str, Exchange] = {}
         self.exchanges_by_number: dict[int, Exchange] = {}
         self.next_exchange = 1
+        self.channels: dict[object, Channel] = {}
+        """By address. Not durable."""
         self.consumers: dict[int, Consumer] = {}
         """By number. Not durable."""
         self.next_consumer = 1

@@ -56,3 +56,6 @@ TIMER_BUCKET_MS = 16
 """Things due within one bucket happen together, at its end: never early, at most this late."""
 TIMER_ITEMS_STALE = 100_000
 """So many items that no longer hold may be in the timers, and as many again as there are that hold."""
+
+DELIVERIES_PER_STEP = 256
+"""Messages that one consumer is sent at once, before the next command is decided."""

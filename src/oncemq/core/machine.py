@@ -8,9 +8,21 @@ journal is not.
 from collections.abc import Callable
 from typing import Any
 
-from oncemq.core import commands, waiting
+from oncemq.core import commands, routed_commands, waiting
 from oncemq.core.apply import Places, apply
-from oncemq.core.decide import administering, leasing, receiving, sending, tasks, ticking
+from oncemq.core.decide import (
+    administering,
+    declaring,
+    delivering,
+    leasing,
+    publishing,
+    receiving,
+    sending,
+    tasks,
+    ticking,
+    transacting,
+)
+from oncemq.core.decide.waking import serve_woken
 from oncemq.core.host import DEFAULT_HOST, Partition
 from oncemq.core.pieces import Pieces
 from oncemq.core.records import HostCreated, IdentitySet, Record
@@ -50,6 +62,9 @@ def _start_server(turn: Turn, command: commands.StartServer, address: Any) -> No
     if not turn.state.system.identity_key:
         turn.emit(IdentitySet(command.identity_key))
         turn.emit(HostCreated(turn.state.system.next_host, DEFAULT_HOST))
+    for host in list(turn.state.hosts.values()):
+        declaring.drop_transient(turn, host)
+        delivering.end_channel_leases(turn, host)
 
 
 def _report_disk_space(turn: Turn, command: commands.ReportDiskSpace, address: Any) -> None:
@@ -79,6 +94,22 @@ DECIDE: dict[type[commands.Command], Callable[[Turn, Any, Any], None]] = {
     commands.StartMoveTask: tasks.start_move_task,
     commands.CancelMoveTask: tasks.cancel_move_task,
     commands.ListMoveTasks: tasks.list_move_tasks,
+    routed_commands.DeclareExchange: declaring.declare_exchange,
+    routed_commands.DeleteExchange: declaring.delete_exchange,
+    routed_commands.Bind: declaring.bind,
+    routed_commands.Unbind: declaring.unbind,
+    routed_commands.DeclareQueue: declaring.declare_queue,
+    routed_commands.RemoveQueue: declaring.remove_queue,
+    routed_commands.EmptyQueue: declaring.empty_queue,
+    routed_commands.CloseConnection: declaring.close_connection,
+    routed_commands.Publish: publishing.publish,
+    routed_commands.Transact: transacting.transact,
+    routed_commands.Consume: delivering.consume,
+    routed_commands.Cancel: delivering.cancel,
+    routed_commands.LimitChannel: delivering.limit_channel,
+    routed_commands.Get: delivering.get,
+    routed_commands.Settle: delivering.settle,
+    routed_commands.CloseChannel: delivering.close_channel,
     commands.StartServer: _start_server,
     commands.ReportDiskSpace: _report_disk_space,
 }
@@ -87,6 +118,8 @@ DECIDE: dict[type[commands.Command], Callable[[Turn, Any, Any], None]] = {
 def decide(turn: Turn, command: commands.Command, address: Any) -> None:
     """Decide one command: records into the turn's batch, answers into its outputs."""
     DECIDE[type(command)](turn, command, address)
+    if turn.woken:
+        serve_woken(turn)
     timers = turn.state.timers
     if timers.size > timers.compact_above:
         waiting.compact(turn.state)

@@ -114,6 +114,11 @@ class Queue(Piece):
         return self.ready + self.delayed + self.leased
 
     @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for its messages."""
+        return bool(self.parked or self.consumers)
+
+    @property
     def fifo(self) -> bool:
         """Whether it is a FIFO queue."""
         return self.settings.kind == FIFO

@@ -13,12 +13,25 @@ import msgspec
 
 from oncemq.core.attempts import Attempt
 from oncemq.core.deduplication import Generation
+from oncemq.core.exchange import Exchange
+from oncemq.core.exchanges.bindings import Binding
 from oncemq.core.host import Host, Partition, System
 from oncemq.core.messages import SEGMENT_SHIFT
-from oncemq.core.model import BLOCK_SHIFT, DELAYED, LEASED, PRIORITY_SHIFT, READY, Block, MessageBlock, MoveTask, Piece
+from oncemq.core.model import (
+    BLOCK_SHIFT,
+    DELAYED,
+    LEASED,
+    PRIORITY_SHIFT,
+    READY,
+    Afterlife,
+    Block,
+    MessageBlock,
+    MoveTask,
+    Piece,
+)
 from oncemq.core.order.fair import Fair
 from oncemq.core.order.plain import Plain
-from oncemq.core.pieces import BLOCK, DEDUPLICATION, HOST, KEY, MESSAGES, QUEUE, SYSTEM
+from oncemq.core.pieces import BLOCK, DEDUPLICATION, EXCHANGE, HOST, KEY, MESSAGES, QUEUE, SYSTEM
 from oncemq.core.queue import Queue
 from oncemq.core.settings import Settings, changed
 
@@ -58,7 +71,7 @@ def _encode_system(system: System) -> Any:
 def _encode_host(host: Host) -> Any:
     return (
         host.name,
-        (host.next_queue, host.next_token, host.next_task, host.messages.next),
+        (host.next_queue, host.next_token, host.next_task, host.messages.next, host.next_exchange),
         list(host.tasks.values()),
         host.deleted_ms,
     )
@@ -83,7 +96,9 @@ def _encode_queue(queue: Queue) -> Any:
 
 def _encode_block(block: Block) -> Any:
     columns = [_column_bytes(getattr(block, name)) for name in BLOCK_COLUMNS]
-    optional = [None if column is None else _column_bytes(column) for column in (block.group, block.source)]
+    optional = [
+        None if column is None else _column_bytes(column) for column in (block.group, block.source, block.expires_ms)
+    ]
     return block.in_order, bytes(block.state), columns, optional
 
 
@@ -92,7 +107,11 @@ def _encode_generation(generation: Generation) -> Any:
 
 
 def _encode_message_block(block: MessageBlock) -> Any:
-    return [_column_bytes(getattr(block, name)) for name in MESSAGE_COLUMNS]
+    return [_column_bytes(getattr(block, name)) for name in MESSAGE_COLUMNS], block.afterlives
+
+
+def _encode_exchange(exchange: Exchange) -> Any:
+    return exchange.name, exchange.traits, exchange.bindings
 
 
 _ENCODE: dict[type[Piece], Callable[[Any], Any]] = {
@@ -102,6 +121,7 @@ _ENCODE: dict[type[Piece], Callable[[Any], Any]] = {
     Block: _encode_block,
     Generation: _encode_generation,
     MessageBlock: _encode_message_block,
+    Exchange: _encode_exchange,
 }
 
 
@@ -118,6 +138,7 @@ def all_pieces(state: Partition) -> Iterator[Piece]:
     yield state.system
     for host in state.hosts.values():
         yield host
+        yield from host.exchanges.values()
         yield from host.messages.blocks.values()
         for queue in host.queues.values():
             yield queue
@@ -144,10 +165,10 @@ def _load_system(state: Partition, host: int, queue: int, index: int, data: Any)
 
 
 def _load_host(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
-    name, (next_queue, next_token, next_task, next_message), tasks, deleted_ms = data
+    name, (next_queue, next_token, next_task, next_message, next_exchange), tasks, deleted_ms = data
     loaded = Host(host, name, state.pieces)
     loaded.next_queue, loaded.next_token, loaded.next_task = next_queue, next_token, next_task
-    loaded.messages.next = next_message
+    loaded.messages.next, loaded.next_exchange = next_message, next_exchange
     loaded.deleted_ms = deleted_ms
     for task in msgspec.convert(tasks, list[MoveTask]):
         loaded.tasks[task.number] = task
@@ -172,7 +193,7 @@ def _load_queue(state: Partition, host: int, queue: int, index: int, data: Any) 
 
 
 def _load_block(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
-    in_order, states, columns, (group, source) = data
+    in_order, states, columns, (group, source, expires_ms) = data
     owner = state.hosts_by_number[host].queues_by_number[queue]
     block = Block(KEY.pack(BLOCK, host, queue, index), index)
     block.in_order, block.state = in_order, bytearray(states)
@@ -180,6 +201,7 @@ def _load_block(state: Partition, host: int, queue: int, index: int, data: Any) 
         setattr(block, name, _column(getattr(block, name).typecode, column))
     block.group = None if group is None else _column("I", group)
     block.source = None if source is None else _column("I", source)
+    block.expires_ms = None if expires_ms is None else _column("q", expires_ms)
     ready, delayed, leased = (states.count(state) for state in (READY, DELAYED, LEASED))
     block.live = ready + delayed + leased
     owner.ready, owner.delayed, owner.leased = owner.ready + ready, owner.delayed + delayed, owner.leased + leased
@@ -196,9 +218,11 @@ def _load_generation(state: Partition, host: int, queue: int, index: int, data: 
 
 def _load_message_block(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
     table = state.hosts_by_number[host].messages
+    data, afterlives = data
     block = MessageBlock(KEY.pack(MESSAGES, host, 0, index))
     for name, column in zip(MESSAGE_COLUMNS, data, strict=True):
         setattr(block, name, _column(getattr(block, name).typecode, column))
+    block.afterlives = msgspec.convert(afterlives, dict[int, Afterlife])
     held = table.live_in_segment
     for position, references in zip(block.position, block.references, strict=True):
         if references:
@@ -209,6 +233,16 @@ def _load_message_block(state: Partition, host: int, queue: int, index: int, dat
     table.blocks[index] = block
 
 
+def _load_exchange(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
+    name, traits, bindings = data
+    owner = state.hosts_by_number[host]
+    exchange = Exchange(host, index, name, traits, state.pieces)
+    for binding in msgspec.convert(bindings, list[Binding]):
+        exchange.bindings.append(binding)
+        exchange.matcher.add(binding)
+    owner.exchanges[name] = owner.exchanges_by_number[index] = exchange
+
+
 _LOAD: dict[int, Callable[[Partition, int, int, int, Any], None]] = {
     SYSTEM: _load_system,
     HOST: _load_host,
@@ -216,6 +250,7 @@ _LOAD: dict[int, Callable[[Partition, int, int, int, Any], None]] = {
     BLOCK: _load_block,
     DEDUPLICATION: _load_generation,
     MESSAGES: _load_message_block,
+    EXCHANGE: _load_exchange,
 }
 
 

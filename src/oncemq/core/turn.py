@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from oncemq.core.apply import APPLY, NOWHERE, Places
 from oncemq.core.commands import QueueCommand
 from oncemq.core.host import Host, Partition
+from oncemq.core.model import Content
 from oncemq.core.outputs import Output
 from oncemq.core.queue import Queue
 from oncemq.core.records import Record
@@ -20,18 +21,27 @@ class Log(Protocol):
     def write(self, record: Record) -> Places | None:
         """Places for a Published record, None for any other."""
 
+    def content(self, position: int, length_bytes: int) -> Content:
+        """A stored content. It never changes, so a decision may rest on it."""
+
 
 class Turn:
     """The state, the time of the batch, and where records and outputs go."""
 
-    __slots__ = ("log", "now_ms", "outputs", "state")
+    __slots__ = ("log", "now_ms", "outputs", "state", "woken")
 
     def __init__(self, state: Partition, now_ms: int, log: Log, outputs: list[Addressed]) -> None:
         self.state, self.now_ms, self.log, self.outputs = state, now_ms, log, outputs
+        self.woken: dict[Queue, Host] = {}
+        """Queues in which something may now be delivered, or is too much: see `decide.waking`."""
 
     def emit(self, record: Record) -> None:
         """It happened: into the batch, and into the state."""
         APPLY[type(record)](self.state, record, self.now_ms, self.log.write(record) or NOWHERE)
+
+    def wake(self, host: Host, queue: Queue) -> None:
+        """Look after the command whether this queue has something for those who wait on it."""
+        self.woken[queue] = host
 
     def answer(self, address: Any, output: Output | Refusal) -> None:
         """To be released when this batch is durable."""

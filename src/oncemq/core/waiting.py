@@ -27,6 +27,8 @@ def rebuild(state: Partition, now_ms: int) -> None:
             for block in queue.blocks.values():
                 for due_ms, entry in _entries(block):
                     state.timers.add(due_ms, host.number, queue.number, timers.ENTRY, entry)
+                for expires_ms, entry in _expiring(block):
+                    state.timers.add(expires_ms, host.number, queue.number, timers.EXPIRY, entry)
         for task in host.tasks.values():
             if task.status == RUNNING:
                 state.timers.add(now_ms, host.number, task.source, timers.MOVE_TASK, task.number)
@@ -38,6 +40,14 @@ def _entries(block: Block) -> Iterator[tuple[int, int]]:
         for index, entry_state in enumerate(block.state):
             if entry_state in WAITING_STATES and block.due_ms[index]:
                 yield block.due_ms[index], base | index
+
+
+def _expiring(block: Block) -> Iterator[tuple[int, int]]:
+    if block.expires_ms is not None:
+        base = block.number << BLOCK_SHIFT
+        for index, entry_state in enumerate(block.state):
+            if entry_state and block.expires_ms[index]:
+                yield block.expires_ms[index], base | index
 
 
 def compact(state: Partition) -> None:

@@ -61,6 +61,13 @@ class Contents:
                     message.content = decode_content(stored)
         return complete
 
+    def get(self, position: int, length_bytes: int) -> Content:
+        """One content, for a decision that rests on it. It may wait for the disk, on the loop: dead-lettering a message
+        that is neither fresh nor in the page cache.
+        """
+        found = self.by_position.get(position)
+        return decode_content(self.journal.read(position, length_bytes)) if found is None else found
+
     def read(self, messages: list[ReceivedMessage]) -> None:
         """Give each message its content, waiting for the disk. On the reader's thread."""
         for message in messages:

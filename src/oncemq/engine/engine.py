@@ -46,7 +46,7 @@ class Engine:
         self.congested = False
         self.answer_early = False
         """A planted bug for tests of the tests: let outputs out before they are durable."""
-        self._gathering = Gathering(journal.next_payload_position)
+        self._gathering = Gathering(journal.next_payload_position, contents.get)
         self._turn = machine.turn(0, self._gathering, [])
         self._written: tuple[Batch, Gathering, list[Addressed]] | None = None
         self._scheduled = False
@@ -100,7 +100,7 @@ class Engine:
         gathering, outputs = self._gathering, self._take_outputs()
         batch = self.journal.close_batch(gathering.parts, gathering.length_bytes, self._turn.now_ms)
         self.contents.add(gathering.contents)
-        self._gathering = Gathering(self.journal.next_payload_position)
+        self._gathering = Gathering(self.journal.next_payload_position, self.contents.get)
         self._turn = self.machine.turn(self._turn.now_ms, self._gathering, [])
         self._written = (batch, gathering, outputs)
         self.runtime.write(partial(self.journal.write, batch), self._on_written)

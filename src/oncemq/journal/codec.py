@@ -41,6 +41,11 @@ TAGS: dict[int, type[records.Record]] = {
     13: records.Moved,
     14: records.MoveTaskStarted,
     15: records.MoveTaskEnded,
+    16: records.DeadLettered,
+    17: records.ExchangeDeclared,
+    18: records.ExchangeDeleted,
+    19: records.Bound,
+    20: records.Unbound,
 }
 """A tag is never given to another record; a record whose fields change gets a new one."""
 
@@ -61,7 +66,7 @@ class PublishedFields(msgspec.Struct, array_like=True):
 
     host: int
     first_message: int
-    queues: list[tuple[int, int]]
+    queues: list[tuple[int, int, int]]
     due_ms: int
     group: str | None
     deduplication: bytes | None

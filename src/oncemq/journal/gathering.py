@@ -1,5 +1,7 @@
 """The batch that gathers: records become bytes as they are made, and contents get their positions."""
 
+from collections.abc import Callable
+
 from oncemq.core.apply import Places
 from oncemq.core.model import Content
 from oncemq.core.records import Published, Record
@@ -11,14 +13,15 @@ class Gathering:
     on disk.
     """
 
-    __slots__ = ("contents", "length_bytes", "parts", "position")
+    __slots__ = ("_stored", "contents", "length_bytes", "parts", "position")
 
-    def __init__(self, position: int) -> None:
+    def __init__(self, position: int, stored: Callable[[int, int], Content] | None = None) -> None:
         self.position = position
         """Of the first byte of the payload."""
         self.parts: list[bytes] = []
         self.length_bytes = 0
         self.contents: dict[int, Content] = {}
+        self._stored = stored
 
     def write(self, record: Record) -> Places | None:
         """Append the record."""
@@ -42,3 +45,11 @@ class Gathering:
         self.parts += stored
         self.length_bytes = at - self.position
         return Places(positions, lengths)
+
+    def content(self, position: int, length_bytes: int) -> Content:
+        """A content of this batch, or one that is stored."""
+        found = self.contents.get(position)
+        if found is None:
+            assert self._stored is not None, "nothing is stored before this batch"
+            found = self._stored(position, length_bytes)
+        return found

@@ -4,7 +4,7 @@ The dead message is a new one on the same stored bytes: in other queues the old 
 rejection in it (a message that would come back to a queue where it expired) ends: the message goes nowhere.
 """
 
-from oncemq.core.decide.routing import route
+from oncemq.core.decide.routing import place_in, route
 from oncemq.core.host import Host
 from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, PRIORITY_SHIFT, Afterlife, Death, route_of
 from oncemq.core.queue import Queue
@@ -22,31 +22,23 @@ def dead_letter(turn: Turn, host: Host, queue: Queue, entries: list[int], reason
         why = EXPIRED if reason == REASON_EXPIRED else DELETED
         turn.emit(Removed(host.number, queue.number, entries, why))
         return
-    from oncemq.core.decide.delivering import deliver
-    from oncemq.core.decide.publishing import drop_overflow, place_in
-
-    touched: dict[int, Queue] = {}
     for entry in entries:
         afterlife, key = _afterlife(turn, host, queue, entry, reason, exchange)
         targets = [each for each in route(host, exchange, [key], {}) if not _loops(afterlife, each, reason)]
         priority = entry >> PRIORITY_SHIFT
         places = [place_in(turn, each, priority, None) for each in targets]
         turn.emit(DeadLettered(host.number, queue.number, entry, host.messages.next, places, afterlife))
-        touched.update((each.number, each) for each in targets)
-    for target in touched.values():
-        drop_overflow(turn, host, target)
-        deliver(turn, host, target)
+        for target in targets:
+            turn.wake(host, target)
 
 
-def _afterlife(
-    turn: Turn, host: Host, queue: Queue, entry: int, reason: str, exchange: str
-) -> tuple[Afterlife, str]:
+def _afterlife(turn: Turn, host: Host, queue: Queue, entry: int, reason: str, exchange: str) -> tuple[Afterlife, str]:
     message = queue.blocks[entry >> BLOCK_SHIFT].message[entry & BLOCK_MASK]
     before = host.messages.afterlife(message)
     if before is not None:
         came_by, key = before.exchange, before.routing_key
     else:
-        came_by, key = route_of(turn.content(*host.messages.place(message))) or ("", queue.name)
+        came_by, key = route_of(turn.log.content(*host.messages.place(message))) or ("", queue.name)
     deaths = list(before.deaths) if before is not None else []
     same = next((death for death in deaths if (death.queue, death.reason) == (queue.name, reason)), None)
     count = 1 if same is None else same.count + 1
@@ -54,7 +46,9 @@ def _afterlife(
         deaths.remove(same)
     deaths.insert(0, Death(queue.name, reason, came_by, [key], count, turn.now_ms))
     following = queue.settings.dead_letter_routing_key or key
-    first = (before.first_queue, before.first_reason, before.first_exchange) if before else (queue.name, reason, came_by)
+    first = (
+        (before.first_queue, before.first_reason, before.first_exchange) if before else (queue.name, reason, came_by)
+    )
     return Afterlife(deaths, exchange, following, *first), following
 
 

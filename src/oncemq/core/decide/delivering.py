@@ -7,8 +7,10 @@ has room for at once.
 from typing import Any
 
 from oncemq.core import routed_commands as commands
+from oncemq.core import timers
 from oncemq.core.consumer import UNLIMITED, Channel, Consumer
 from oncemq.core.decide.dead_lettering import REASON_REJECTED, dead_letter
+from oncemq.core.decide.declaring import drop_queue
 from oncemq.core.decide.receiving import received, serve_parked
 from oncemq.core.host import Host
 from oncemq.core.limits import DELIVERIES_PER_STEP
@@ -63,11 +65,10 @@ def _send(turn: Turn, host: Host, queue: Queue, consumer: Consumer, entries: lis
 
 
 def _lease(turn: Turn, host: Host, queue: Queue, entries: list[int], no_ack: bool) -> list[RoutedMessage]:
-    first_token = host.next_token
-    turn.emit(Delivered(host.number, queue.number, entries, first_token, 0, None))
+    turn.emit(Delivered(host.number, queue.number, entries, host.next_token, 0, None))
     messages = []
-    for at, entry in enumerate(entries):
-        each = received(host, queue, entry, first_token + at)
+    for entry in entries:
+        each = received(host, queue, entry)
         messages.append(RoutedMessage(each, each.deliveries > 1, host.messages.afterlife(each.message)))
     if no_ack:
         turn.emit(Removed(host.number, queue.number, entries, DELETED))
@@ -94,7 +95,7 @@ def consume(turn: Turn, command: commands.Consume, address: Any) -> None:
     host.consumers[consumer.number] = channel.consumers[consumer.number] = consumer
     queue.consumers.append(consumer)
     turn.answer(address, Consuming(consumer.number))
-    deliver(turn, host, queue)
+    turn.wake(host, queue)
 
 
 def _channel(host: Host, address: Any) -> Channel:
@@ -110,7 +111,7 @@ def limit_channel(turn: Turn, command: commands.LimitChannel, address: Any) -> N
     channel = _channel(host, command.channel)
     channel.limit = command.limit or UNLIMITED
     turn.answer(address, Done())
-    _deliver_to(turn, host, channel)
+    _wake_queues_of(turn, host, channel)
 
 
 def cancel(turn: Turn, command: commands.Cancel, address: Any) -> None:
@@ -124,8 +125,6 @@ def cancel(turn: Turn, command: commands.Cancel, address: Any) -> None:
 
 def end_consumer(turn: Turn, host: Host, consumer: Consumer) -> None:
     """It is sent nothing more; a queue that only lived for its consumers goes with the last."""
-    from oncemq.core.decide.declaring import drop_queue
-
     del host.consumers[consumer.number], consumer.channel.consumers[consumer.number]
     queue = host.queues_by_number.get(consumer.queue)
     if queue is None:
@@ -134,7 +133,7 @@ def end_consumer(turn: Turn, host: Host, consumer: Consumer) -> None:
     if not queue.consumers and queue.settings.auto_delete:
         drop_queue(turn, host, queue)
     else:
-        deliver(turn, host, queue)
+        turn.wake(host, queue)
 
 
 def get(turn: Turn, command: commands.Get, address: Any) -> None:
@@ -169,9 +168,9 @@ def settle(turn: Turn, command: commands.Settle, address: Any) -> None:
     for number, entries in by_queue.items():
         queue = host.queues_by_number[number]
         _settle_in(turn, host, queue, entries, command.outcome)
-        deliver(turn, host, queue)
+        turn.wake(host, queue)
     for channel in channels.values():
-        _deliver_to(turn, host, channel)
+        _wake_queues_of(turn, host, channel)
 
 
 def _settle_in(turn: Turn, host: Host, queue: Queue, entries: list[int], outcome: int) -> None:
@@ -200,16 +199,14 @@ def give_back(turn: Turn, host: Host, queue: Queue, entries: list[int], *, faile
 
 def watch_expiry(turn: Turn, queue: Queue, entry: int, expires_ms: int) -> None:
     """Look again when it expires: while it was leased its time may have passed unseen."""
-    from oncemq.core import timers
-
     turn.state.timers.add(max(expires_ms, turn.now_ms), queue.host, queue.number, timers.EXPIRY, entry)
 
 
-def _deliver_to(turn: Turn, host: Host, channel: Channel) -> None:
-    for consumer in list(channel.consumers.values()):
-        queue = host.queues_by_number.get(consumer.queue)
-        if queue is not None and queue.ready:
-            deliver(turn, host, queue)
+def _wake_queues_of(turn: Turn, host: Host, channel: Channel) -> None:
+    for consumer in channel.consumers.values():
+        queue = host.queues_by_number[consumer.queue]
+        if queue.ready:
+            turn.wake(host, queue)
 
 
 def close_channel(turn: Turn, command: commands.CloseChannel, address: Any) -> None:
@@ -227,8 +224,20 @@ def close_channel(turn: Turn, command: commands.CloseChannel, address: Any) -> N
     for number, entries in by_queue.items():
         queue = host.queues_by_number[number]
         give_back(turn, host, queue, entries, failed=command.failed)
-        deliver(turn, host, queue)
+        turn.wake(host, queue)
     if address is not None:
         turn.answer(address, Done())
 
 
+def end_channel_leases(turn: Turn, host: Host) -> None:
+    """The server starts: no channel lives, so what was leased to one is ready again. That is no failure."""
+    for queue in host.queues.values():
+        for block in list(queue.blocks.values()):
+            base = block.number << BLOCK_SHIFT
+            entries = [
+                base | index
+                for index, state in enumerate(block.state if LEASED in block.state else ())
+                if state == LEASED and not block.due_ms[index]
+            ]
+            if entries:
+                give_back(turn, host, queue, entries, failed=False)

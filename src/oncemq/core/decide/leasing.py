@@ -8,7 +8,6 @@ from typing import Any
 
 from oncemq.core.commands import ChangeVisibility, DeleteMessages, Lease, ReturnUndelivered
 from oncemq.core.decide.access import refused_access
-from oncemq.core.decide.receiving import serve_parked
 from oncemq.core.host import Host
 from oncemq.core.limits import LEASE_MS
 from oncemq.core.model import BLOCK_MASK, GONE, LEASED
@@ -40,8 +39,8 @@ def delete_messages(turn: Turn, command: DeleteMessages, address: Any) -> None:
     if going:
         turn.emit(Removed(host.number, queue.number, list(going), DELETED))
     turn.answer(address, Results(results))
-    if queue.parked:  # in a FIFO queue it may have held others back
-        serve_parked(turn, host, queue)
+    if queue.awaited:  # in a FIFO queue it may have held others back
+        turn.wake(host, queue)
 
 
 def _deletable(queue: Queue, lease: Lease, going: dict[int, None]) -> Refusal | None:
@@ -67,8 +66,8 @@ def change_visibility(turn: Turn, command: ChangeVisibility, address: Any) -> No
     changes = zip(command.leases, command.timeouts_ms, strict=True)
     results = [_change_one(turn, host, queue, lease, timeout_ms) for lease, timeout_ms in changes]
     turn.answer(address, Results(results))
-    if queue.parked:
-        serve_parked(turn, host, queue)
+    if queue.awaited:
+        turn.wake(host, queue)
 
 
 def _change_one(turn: Turn, host: Host, queue: Queue, lease: Lease, timeout_ms: int) -> Refusal | None:
@@ -106,8 +105,8 @@ def return_undelivered(turn: Turn, command: ReturnUndelivered, address: Any) -> 
     for number, entries in by_queue.items():
         turn.emit(Released(host.number, number, entries, 0, False, False))
         queue = host.queues_by_number[number]
-        if queue.parked:
-            serve_parked(turn, host, queue)
+        if queue.awaited:
+            turn.wake(host, queue)
 
 
 def _find(

@@ -2,20 +2,15 @@
 
 from typing import Any
 
-from oncemq.core.decide.dead_lettering import dead_letter
-from oncemq.core.decide.delivering import deliver
-from oncemq.core.decide.routing import route
+from oncemq.core.decide.routing import place_in, route
 from oncemq.core.exchange import DEFAULT_EXCHANGE
 from oncemq.core.host import Host
-from oncemq.core.model import PRIORITY_SHIFT
 from oncemq.core.queue import Queue
 from oncemq.core.records import Published
 from oncemq.core.refusals import DiskNearlyFull, ExchangeDoesNotExist, ExchangeIsInternal, Refusal
 from oncemq.core.routed_commands import Publish, Run
 from oncemq.core.routed_outputs import REJECTED, ROUTED, UNROUTED, PublishedRuns
 from oncemq.core.turn import Turn
-
-MAXLEN = "maxlen"
 
 
 def publish(turn: Turn, command: Publish, address: Any) -> None:
@@ -45,33 +40,10 @@ def _publish_run(turn: Turn, host: Host, run: Run) -> int | Refusal:
     places = [place_in(turn, queue, run.priority, run.expiration_ms) for queue in queues]
     turn.emit(Published(host.number, host.messages.next, places, 0, None, None, 0, run.contents))
     for queue in queues:
-        drop_overflow(turn, host, queue)
-        if queue.consumers or queue.parked:
-            deliver(turn, host, queue)
+        turn.wake(host, queue)
     return ROUTED
-
-
-def place_in(turn: Turn, queue: Queue, priority: int, expiration_ms: int | None) -> tuple[int, int, int]:
-    """(queue number, entry, when it expires) for the next message of this priority."""
-    settings = queue.settings
-    priority = min(priority, settings.maximum_priority) if settings.maximum_priority else 0
-    entry = queue.next_entry.get(priority, priority << PRIORITY_SHIFT)
-    times = [ttl for ttl in (settings.message_ttl_ms, expiration_ms) if ttl is not None]
-    # 1 ms, so that a message with a TTL of 0 is delivered if a consumer waits, and else expires at the next tick.
-    return queue.number, entry, turn.now_ms + max(1, min(times)) if times else 0
 
 
 def _is_full(queue: Queue, coming: int) -> bool:
     maximum = queue.settings.maximum_length
     return maximum is not None and queue.settings.overflow != "drop-head" and queue.ready + coming > maximum
-
-
-def drop_overflow(turn: Turn, host: Host, queue: Queue) -> None:
-    """Of a queue that drops its head, the oldest ready messages that are too many."""
-    maximum = queue.settings.maximum_length
-    if maximum is not None and queue.settings.overflow == "drop-head":
-        while queue.ready > maximum:
-            entries = queue.order.peek(queue.ready - maximum, turn.now_ms)
-            if not entries:
-                return
-            dead_letter(turn, host, queue, entries, MAXLEN)

@@ -139,13 +139,13 @@ def take(
         taken += entries
         if attempt is not None:
             break
-    messages = [_received(host, queue, entry) for entry in taken]
+    messages = [received(host, queue, entry) for entry in taken]
     if taken and not visibility_timeout_ms:
         turn.emit(Released(host.number, queue.number, taken, 0, True, False))
     return messages
 
 
-def _received(host: Host, queue: Queue, entry: int) -> ReceivedMessage:
+def received(host: Host, queue: Queue, entry: int) -> ReceivedMessage:
     """As it was just leased. Its token is the entry's own: a dead letter on the way may have given others out."""
     block, index = queue.blocks[entry >> BLOCK_SHIFT], entry & BLOCK_MASK
     number = block.message[index]
@@ -180,6 +180,8 @@ def _dead_letter(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> No
     turn.emit(Moved(host.number, queue.number, entries, target.number, first_entry, True, 0, 0))
     if target.parked:  # whose own dead letters wait for its next receive: queues may form a chain, or a circle
         serve_parked(turn, host, target, 0)
+    if target.consumers:
+        turn.wake(host, target)
 
 
 def _receive_again(
@@ -194,4 +196,4 @@ def _receive_again(
             return None
     due_ms = turn.now_ms + visibility_timeout_ms
     turn.emit(LeaseExtended(host.number, queue.number, known.entries, due_ms, False))
-    return [_received(host, queue, entry) for entry in known.entries]
+    return [received(host, queue, entry) for entry in known.entries]

@@ -6,7 +6,9 @@ from typing import Any
 from oncemq.core.exchange import DEFAULT_EXCHANGE
 from oncemq.core.exchanges.bindings import QUEUE
 from oncemq.core.host import Host
+from oncemq.core.model import PRIORITY_SHIFT
 from oncemq.core.queue import Queue
+from oncemq.core.turn import Turn
 
 
 def route(host: Host, exchange: str, keys: Sequence[str], headers: Mapping[str, Any]) -> list[Queue]:
@@ -40,3 +42,13 @@ def _follow(
             found[destination] = None
         else:
             _follow(host, destination, key, headers, found, seen)
+
+
+def place_in(turn: Turn, queue: Queue, priority: int, expiration_ms: int | None) -> tuple[int, int, int]:
+    """(queue number, entry, when it expires) for the next message of this priority."""
+    settings = queue.settings
+    priority = min(priority, settings.maximum_priority) if settings.maximum_priority else 0
+    entry = queue.next_entry.get(priority, priority << PRIORITY_SHIFT)
+    times = [ttl for ttl in (settings.message_ttl_ms, expiration_ms) if ttl is not None]
+    # 1 ms, so that a message with a TTL of 0 is delivered if a consumer waits, and else expires at the next tick.
+    return queue.number, entry, turn.now_ms + max(1, min(times)) if times else 0

@@ -5,7 +5,6 @@ from typing import Any
 
 from oncemq.core.commands import NewMessage, SendMessages
 from oncemq.core.decide.access import refused_access
-from oncemq.core.decide.receiving import serve_parked
 from oncemq.core.deduplication import digest
 from oncemq.core.host import Host
 from oncemq.core.outputs import Sent, SentMessage
@@ -50,8 +49,8 @@ def send_messages(turn: Turn, command: SendMessages, address: Any) -> None:
     else:
         results = _send_standard(turn, host, queue, command)
     turn.answer(address, Sent(results))
-    if queue.parked:
-        serve_parked(turn, host, queue)
+    if queue.awaited:
+        turn.wake(host, queue)
 
 
 def _send_standard(turn: Turn, host: Host, queue: Queue, command: SendMessages) -> list[SentMessage | Refusal]:

@@ -8,7 +8,6 @@ from typing import Any
 from oncemq.core import timers
 from oncemq.core.commands import CancelMoveTask, ListMoveTasks, StartMoveTask
 from oncemq.core.decide.access import refused_access
-from oncemq.core.decide.receiving import serve_parked
 from oncemq.core.host import Host
 from oncemq.core.limits import MOVE_TASK_RATE_DEFAULT, MOVE_TASK_STEP_MS, TIMER_BUCKET_MS
 from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, MoveTask
@@ -154,8 +153,8 @@ def _move(turn: Turn, host: Host, source: Queue, task: MoveTask, entries: list[i
         target = host.queues_by_number[number]
         first_entry, first_message = target.next_entry.get(0, 0), host.messages.next
         turn.emit(Moved(host.number, source.number, moving, number, first_entry, False, first_message, task.number))
-        if target.parked:
-            serve_parked(turn, host, target)
+        if target.awaited:
+            turn.wake(host, target)
     return failure
 
 

@@ -5,11 +5,12 @@ from typing import Any
 from oncemq.core import timers
 from oncemq.core.apply import oldest_in_block, watch_retention
 from oncemq.core.commands import Tick
-from oncemq.core.decide.receiving import end_waiting, serve_parked
+from oncemq.core.decide.dead_lettering import REASON_EXPIRED, dead_letter
+from oncemq.core.decide.receiving import end_waiting
 from oncemq.core.decide.tasks import step_move_task
 from oncemq.core.host import Host
 from oncemq.core.limits import DUE_THINGS_PER_TICK
-from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, DELAYED, LEASED, Block
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, DELAYED, LEASED, READY, Block
 from oncemq.core.queue import Queue
 from oncemq.core.records import EXPIRED, Released, Removed
 from oncemq.core.turn import Turn
@@ -28,7 +29,9 @@ def tick(turn: Turn, command: Tick, address: Any) -> None:
             if 0 < queue.retention_due_ms <= turn.now_ms:  # else it is listed for a time that no longer holds
                 _expire(turn, host, queue)
         elif kind == timers.SERVE:
-            serve_parked(turn, host, queue)
+            turn.wake(host, queue)
+        elif kind == timers.EXPIRY:
+            _expire_entries(turn, host, queue, items)
         elif kind == timers.PARKED:
             for item in items:
                 end_waiting(turn, host, queue, item)
@@ -55,8 +58,21 @@ def _end_times(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> None
     for due in (delayed, leased):
         if due:
             turn.emit(Released(host.number, queue.number, list(due), 0, True, False))
-    if queue.parked and (delayed or leased):
-        serve_parked(turn, host, queue)
+    if delayed or leased:
+        turn.wake(host, queue)
+
+
+def _expire_entries(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> None:
+    """Message TTLs that are over. What is leased is looked at again when it comes back."""
+    expired: dict[int, None] = {}
+    for entry in entries:
+        block = queue.blocks.get(entry >> BLOCK_SHIFT)
+        if block is None or block.expires_ms is None or queue.state_of(entry) != READY:
+            continue
+        if 0 < block.expires_ms[entry & BLOCK_MASK] <= turn.now_ms:
+            expired[entry] = None
+    if expired:
+        dead_letter(turn, host, queue, list(expired), REASON_EXPIRED)
 
 
 def _expire(turn: Turn, host: Host, queue: Queue) -> None:
@@ -73,8 +89,8 @@ def _expire(turn: Turn, host: Host, queue: Queue) -> None:
         turn.emit(Removed(host.number, queue.number, entries, EXPIRED))
     queue.retention_due_ms = 0
     watch_retention(turn.state, queue, turn.now_ms)
-    if queue.parked and entries:
-        serve_parked(turn, host, queue)
+    if entries:
+        turn.wake(host, queue)
 
 
 def _sent_before(block: Block, before_ms: int, maximum: int) -> list[int]:

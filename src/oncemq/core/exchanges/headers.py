@@ -1,7 +1,7 @@
 """Headers: the binding's arguments against the message's headers; x-match says how many must fit.
 
-`all` and `any` pass over arguments that begin with x-, `all-with-x` and `any-with-x` do not. An argument without a value
-asks only that the header is there.
+`all` and `any` pass over arguments that begin with x-, `all-with-x` and `any-with-x` do not. An argument without a
+value asks only that the header is there.
 """
 
 from collections.abc import Mapping
