@@ -307,7 +307,7 @@ def table_text(methods: list[Method]) -> str:
         imported.setdefault(method.module, []).append(method.type_name)
     head = [f'"""Every method of AMQP 0-9-1, by its number: class << 16 | method.\n\n{NOTE}\n"""', ""]
     head += ["from oncemq.protocols.amqp.methods import Definition"]
-    head += [f"from {PACKAGE}.{module} import {', '.join(names)}" for module, names in sorted(imported.items())]
+    head += [f"from {PACKAGE}.{module} import {', '.join(sorted(names))}" for module, names in sorted(imported.items())]
     lines = ["METHODS: dict[int, Definition] = {"]
     by_name = {(method.owner, method.name): method for method in methods}
     for method in methods:
