@@ -27,6 +27,11 @@ demo: $(READY)
 bench: $(READY)
 	$(BIN)/python -m bench
 
+# The two crash proofs at length: an hour and more.
+proof: $(READY)
+	ONCEMQ_SIMULATION_SEEDS=50000 ONCEMQ_KILL_FOLDERS=40 $(BIN)/python -m pytest -q -o timeout=0 \
+	  tests/simulate tests/crash
+
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

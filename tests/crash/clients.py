@@ -14,6 +14,9 @@ from tests.crash.wire import URL, Unanswered, Wire
 RESTART_SECONDS = 90
 VISIBILITY_SECONDS = 2
 HELD_SECONDS = 600
+BACKLOG_MAX = 100
+HELD_MAX = 6
+"""Each keeps a segment from being deleted."""
 SURE_SHARE = 0.6
 """A delete within this share of the lease's time is certainly in time."""
 ARN = "arn:aws:sqs:us-east-1:000000000000:"
@@ -130,6 +133,10 @@ class Client(threading.Thread):
             self.gate.answered(is_answer)
         return answer
 
+    def holds_back(self, queue: str) -> bool:
+        """Whether there is enough in the queue: what lies there keeps segments from being deleted."""
+        return self.record.backlog[queue] > BACKLOG_MAX and not self.gate.wait_stopping(0.01)
+
     def receive(self, queue: str, visibility: int, maximum: int = 10, wait: int = 1) -> tuple[list[Fact], list[Any]]:
         """What came, and as it came."""
         asked_at = self.record.tick()
@@ -162,6 +169,8 @@ class StandardProducer(Client):
     sent = 0
 
     def turn(self) -> None:
+        if self.holds_back("standard"):
+            return
         facts = []
         for _ in range(self.dice.choice((1, 1, 4))):
             facts.append(Fact(f"{self.name}-{self.sent}", "standard"))
@@ -190,6 +199,8 @@ class GroupProducer(Client):
         self.answered: list[Fact] = []
 
     def turn(self) -> None:
+        if self.holds_back("groups.fifo"):
+            return
         fact = self.open or self._next()
         self.open = fact
         self._send(fact)
@@ -229,7 +240,7 @@ class Consumer(Client):
         facts, messages = self.receive(self.queue, VISIBILITY_SECONDS)
         if facts and self.dice.random() < 0.9:
             taken = [(fact, message["ReceiptHandle"]) for fact, message in zip(facts, messages, strict=True)]
-            keep = self.dice.randrange(1, len(taken) + 1)  # from the front: the order of groups allows no gaps
+            keep = self.dice.choice((len(taken), len(taken), len(taken), 1))  # from the front: groups allow no gaps
             self.delete(self.queue, taken[:keep], deadline)
 
 
@@ -246,11 +257,11 @@ class Retrier(Client):
             self.record.ask_send(fact)
             answer = self.call("SendMessage", QueueUrl="retry", MessageBody=fact.name)
             self.record.sent(fact, answer["MessageId"])
-        elif roll < 0.9:
+        elif roll < 0.75:
             self.receive("retry", 0, wait=0)
         else:
             deadline = time.monotonic() + VISIBILITY_SECONDS * SURE_SHARE
-            facts, messages = self.receive("dead", VISIBILITY_SECONDS, maximum=3, wait=0)
+            facts, messages = self.receive("dead", VISIBILITY_SECONDS, wait=0)
             if facts:
                 taken = [(fact, message["ReceiptHandle"]) for fact, message in zip(facts, messages, strict=True)]
                 self.delete("dead", taken, deadline)
@@ -267,12 +278,12 @@ class Holder(Client):
 
     def turn(self) -> None:
         roll = self.dice.random()
-        if roll < 0.4:
+        if roll < 0.4 and len(self.held) < HELD_MAX:
             self._send()
         elif roll < 0.6:
             self._take()
         elif self.held:
-            name = self.dice.choice(list(self.held)[:12])  # the oldest: they keep the oldest segments
+            name = self.dice.choice(list(self.held)[:3])  # the oldest
             (self._use if roll < 0.85 else self._end)(name)
 
     def _send(self) -> None:

@@ -49,6 +49,8 @@ class Record:
         self.groups: dict[str, list[Fact]] = {}
         self.heads: Counter[str] = Counter()
         """In each group, how many from the front on were asked to be deleted."""
+        self.backlog: Counter[str] = Counter()
+        """For each queue, what was sent and not deleted, as far as is known."""
         self.at = 0
 
     def tick(self) -> int:
@@ -70,6 +72,8 @@ class Record:
             self._same_id(fact, message_id)
             if fact.sent:
                 self.hits["resends answered as duplicates"] += 1
+            else:
+                self.backlog[fact.queue] += 1
             fact.sent = True
             self.hits["sends answered"] += 1
 
@@ -94,6 +98,7 @@ class Record:
             self.at += 1
             for fact in facts:
                 fact.deleted_at = self.at
+                self.backlog[fact.queue] -= 1
             self.hits["deletes answered"] += len(facts)
 
     def _seen(self, queue: str, message: dict[str, Any], asked_at: int) -> Fact:

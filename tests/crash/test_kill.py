@@ -150,6 +150,7 @@ class Drain(Client):
         assert least <= there <= most, f"{there} leases are held, not {least} to {most}"
 
 
+@pytest.mark.timeout(300 + 120 * FOLDERS)
 def test_nothing_acknowledged_is_lost_over_many_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hits: Counter[str] = Counter()
     slowest = 0.0
