@@ -27,13 +27,18 @@ demo: $(READY)
 bench: $(READY)
 	$(BIN)/python -m bench
 
+# The two crash proofs at length: an hour and more.
+proof: $(READY)
+	ONCEMQ_SIMULATION_SEEDS=50000 ONCEMQ_KILL_FOLDERS=40 $(BIN)/python -m pytest -q -o timeout=0 \
+	  tests/simulate tests/crash
+
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 lock:
 	$(BIN)/pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --strip-extras --extra test --no-emit-index-url --no-emit-trusted-host \
+	$(BIN)/pip-compile --quiet --strip-extras --extra test --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 	  --output-file requirements.lock pyproject.toml
 
 clean:

@@ -16,7 +16,13 @@ OFF = "off"
 
 _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _MISMATCH = re.compile(r"Expected `([^`]*)`, got `([^`]*)` - at `\$\.(.*)`")
-_SMALLEST = {"disk-reserve-bytes": 0, "checkpoint-bytes": 1, "queue-name-reuse-seconds": 0, "drain-seconds": 0}
+_SMALLEST = {
+    "disk-reserve-bytes": 0,
+    "checkpoint-bytes": 1,
+    "segment-bytes": 1024 * 1024,
+    "queue-name-reuse-seconds": 0,
+    "drain-seconds": 0,
+}
 
 
 class ConfigurationError(Exception):
@@ -45,6 +51,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
     tls_key: str | None = None
     disk_reserve_bytes: int = 512 * 1024 * 1024
     """Sends are refused while less than this is free."""
+    segment_bytes: int = 64 * 1024 * 1024
+    """Size of new files of the journal, allocated at once; space is given back file by file."""
     checkpoint_bytes: int = 64 * 1024 * 1024
     """A checkpoint begins when that much was journalled since the last one: it bounds the time of a restart."""
     queue_name_reuse_seconds: int = 0

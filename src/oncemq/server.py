@@ -21,6 +21,7 @@ from oncemq.engine.checkpointer import Checkpointer
 from oncemq.engine.contents import Contents
 from oncemq.engine.engine import Engine
 from oncemq.engine.recovery import recover
+from oncemq.journal.batch import BLOCK_BYTES
 from oncemq.journal.disk import FolderDisk, lock_folder
 from oncemq.net.http_listener import HttpConnection
 from oncemq.net.listener import IDLE_MS, REQUEST_MS, Connections
@@ -51,7 +52,7 @@ class Server:
         folder = Path(configuration.data)
         lock = lock_folder(folder)
         disk = FolderDisk(folder)
-        recovered = recover(disk, secrets.token_bytes(16))
+        recovered = recover(disk, secrets.token_bytes(16), configuration.segment_bytes & -BLOCK_BYTES)
         loop = asyncio.get_running_loop()
         clock = Clock(recovered.journal.last_now_ms)
         runtime = AsyncioRuntime(loop, clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oncemq.core import commands
-from oncemq.core.deduplication import Deduplication, Generation
+from oncemq.core.deduplication import Deduplication, Generation, digest
 from oncemq.core.outputs import SentMessage
 from oncemq.core.refusals import DeduplicationRequired, GroupRequired, LeaseExpired, MessageTooLarge
 from tests.core.driver import Driver, message
@@ -253,10 +253,11 @@ def test_a_key_is_found_only_at_the_start_of_a_row() -> None:
 def test_ten_thousand_keys_are_told_apart(driver: Driver) -> None:
     keys = driver.queue("f").deduplication
     assert isinstance(keys, Deduplication)
-    for number in range(10_000):
-        assert keys.first(number.to_bytes(16, "big"), number, WINDOW_MS) is None
-        keys.remember(number.to_bytes(16, "big"), number, number, WINDOW_MS)
-    assert all(keys.first(n.to_bytes(16, "big"), 10_000, WINDOW_MS) == n for n in range(10_000))
+    digests = [digest(b"%d" % number, None) for number in range(10_000)]
+    for number, key in enumerate(digests):
+        assert keys.first(key, number, WINDOW_MS) is None
+        keys.remember(key, number, number, WINDOW_MS)
+    assert [keys.first(key, 10_000, WINDOW_MS) for key in digests] == list(range(10_000))
 
 
 # Attempt ids ----------------------------------------------------------------------------------------------------

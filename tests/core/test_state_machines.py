@@ -25,7 +25,7 @@ from tests.core.queue_machine import QueueMachine
 WALK = settings(max_examples=200, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck))
 PLANTED = settings(
     WALK,
-    max_examples=150,
+    max_examples=3_000,
     stateful_step_count=50,
     derandomize=True,
     database=None,

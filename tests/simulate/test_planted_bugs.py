@@ -102,8 +102,8 @@ def test_a_planted_bug_is_found(name: str) -> None:
 
 
 def test_a_forgotten_deduplication_key_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def without_key(record: Published, stored: list[bytes]) -> bytes:
-        return encode_published(msgspec.structs.replace(record, deduplication=None), stored)
+    def without_key(record: Published, lengths: list[int]) -> bytes:
+        return encode_published(msgspec.structs.replace(record, deduplication=None), lengths)
 
     monkeypatch.setattr(gathering, "encode_published", without_key)
     assert first_failure(Plant())

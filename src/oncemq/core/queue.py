@@ -174,15 +174,20 @@ class Queue(Piece):
             first = self.next_entry[priority] = priority << PRIORITY_SHIFT
         group_number = NO_GROUP if group is None else self._join_group(group, count)
         state = DELAYED if due_ms else READY
-        done = 0
-        while done < count:
+        left = count
+        while left:
             block = self._tail(priority)
+<<<<<<< HEAD
             length = min(count - done, BLOCK_ENTRIES - len(block.state))
             self._extend(block, first_message + done, length, state, sent_ms, due_ms, group_number)
             if expires_ms or block.expires_ms is not None:
                 _extend_expiry(block, length, expires_ms)
+=======
+            length = min(left, BLOCK_ENTRIES - len(block.state))
+            self._extend(block, first_message + count - left, length, state, sent_ms, due_ms, group_number)
+>>>>>>> main
             self.next_entry[priority] += length
-            done += length
+            left -= length
         if due_ms:
             self.delayed += count
         else:

@@ -102,9 +102,8 @@ def encode_record(record: records.Record) -> bytes:
     return FRAME.pack(TAG_OF[type(record)], len(fields)) + fields
 
 
-def encode_published(record: records.Published, stored: list[bytes]) -> bytes:
-    """A Published record, but for its stored contents, which must follow it."""
-    lengths = [len(each) for each in stored]
+def encode_published(record: records.Published, lengths: list[int]) -> bytes:
+    """A Published record, but for its stored contents, which must follow it and have these lengths."""
     fields = _encode(
         (
             record.host,

@@ -32,14 +32,13 @@ class Gathering:
             return None
         contents = record.contents
         stored = [encode_content(content) for content in contents]
-        frame = encode_published(record, stored)
+        lengths = [len(each) for each in stored]
+        frame = encode_published(record, lengths)
         at = self.position + self.length_bytes + len(frame)
-        positions, lengths = [], []
-        for content, each in zip(contents, stored, strict=True):
+        positions = []
+        for content, length in zip(contents, lengths, strict=True):
             self.contents[at] = content
             positions.append(at)
-            length = len(each)
-            lengths.append(length)
             at += length
         self.parts.append(frame)
         self.parts += stored

@@ -1,0 +1,281 @@
+"""One AMQP connection: bytes in, commands out; outputs in, frames out. Knows no socket and no clock.
+
+    protocol header → start, start-ok → tune, tune-ok → open, open-ok → channels → close, close-ok
+
+`outgoing` gathers frames until whoever owns the socket takes them; `flush` tells it that there are some.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from oncemq.core.outputs import Output
+from oncemq.core.refusals import Refusal as CoreRefusal
+from oncemq.core.routed_commands import CloseConnection
+from oncemq.protocols.amqp import errors
+from oncemq.protocols.amqp.asked import Answer, Asked
+from oncemq.protocols.amqp.channel import AmqpChannel
+from oncemq.protocols.amqp.errors import FrameFault, Refusal
+from oncemq.protocols.amqp.frames import ACK, CONTENT, FAULT, HEARTBEAT, METHOD, PROTOCOL, FrameReader, Item
+from oncemq.protocols.amqp.limits import CHANNELS_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MIN
+from oncemq.protocols.amqp.methods import Method
+from oncemq.protocols.amqp.specification import METHODS
+from oncemq.protocols.amqp.specification.channel import ChannelCloseOk, ChannelOpen, ChannelOpenOk
+from oncemq.protocols.amqp.specification.connection import (
+    ConnectionClose,
+    ConnectionCloseOk,
+    ConnectionOpen,
+    ConnectionOpenOk,
+    ConnectionStart,
+    ConnectionStartOk,
+    ConnectionTune,
+    ConnectionTuneOk,
+)
+from oncemq.protocols.amqp.tables import Table, decode_table
+from oncemq.protocols.amqp.writing import HEARTBEAT_FRAME, method_frame
+
+if TYPE_CHECKING:
+    from oncemq.protocols.amqp.door import AmqpDoor
+
+CAPABILITIES: Table = {
+    "publisher_confirms": True,
+    "exchange_exchange_bindings": True,
+    "basic.nack": True,
+    "consumer_cancel_notify": True,
+    "connection.blocked": True,
+    "consumer_priorities": True,
+    "authentication_failure_close": True,
+    "per_consumer_qos": True,
+    "direct_reply_to": True,
+}
+
+HEADER, START, TUNE, OPEN, RUNNING, CLOSING, CLOSED = range(7)
+"""What is waited for: a protocol header, start-ok, tune-ok, open; then channels; close-ok; nothing more."""
+
+
+class AmqpConnection:
+    """One connection. `closing` says that the socket is to be closed once `outgoing` is written."""
+
+    def __init__(self, door: "AmqpDoor", peer_is_loopback: bool) -> None:
+        self.door = door
+        self.peer_is_loopback = peer_is_loopback
+        self.reader = FrameReader()
+        self.state = HEADER
+        self.host = ""
+        self.user = ""
+        self.frame_bytes_max = FRAME_BYTES_MAX
+        self.heartbeat_seconds = 0
+        self.channels: dict[int, AmqpChannel] = {}
+        self.client_properties: Table = {}
+        self.outgoing: list[bytes] = []
+        self.flush: Callable[[], None] = lambda: None
+        self.closing = False
+        self.gone = False
+
+    # In ---------------------------------------------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> list[Asked]:
+        """What these bytes ask, in order. Never raises."""
+        asked: list[Asked] = []
+        for item in self.reader.feed(data):
+            if self.state == CLOSED:
+                break
+            try:
+                self._take(item, asked)
+            except FrameFault as fault:
+                self._fault(item[1], fault, asked)
+        for channel in self.channels.values():
+            channel.gather(asked)
+        return asked
+
+    def _take(self, item: Item, asked: list[Asked]) -> None:
+        kind, number = item[0], item[1]
+        if kind == CONTENT or kind == ACK:
+            channel = self.channels.get(number)
+            if channel is None or self.state != RUNNING:
+                self._without_channel(number)
+            elif kind == CONTENT:
+                channel.publish(item, asked)
+            else:
+                channel.acknowledged(item[2], item[3], asked)
+        elif kind == METHOD:
+            if number:
+                self._channel_method(number, item[2], item[3], asked)
+            else:
+                self._method(METHODS[item[2]].type.decode(item[3]), asked)
+        elif kind == FAULT:
+            self._fault(number, item[2], asked)
+        elif kind == PROTOCOL:
+            self._greeted(item[2])
+        else:
+            assert kind == HEARTBEAT
+
+    def _greeted(self, answer: bytes) -> None:
+        if answer:
+            self.outgoing.append(answer)
+            self._end()
+            return
+        properties: Table = {
+            "capabilities": CAPABILITIES,
+            "product": self.door.product,
+            "version": self.door.version,
+            "platform": "OnceMQ",
+            "copyright": "OnceMQ contributors",
+            "information": "OnceMQ, speaking AMQP 0-9-1 as RabbitMQ does",
+        }
+        self.state = START
+        self.send(0, ConnectionStart(0, 9, properties, b"PLAIN AMQPLAIN", b"en_US"))
+
+    def _method(self, method: Method, asked: list[Asked]) -> None:
+        if isinstance(method, ConnectionClose):
+            self._closed_by_client(asked)
+        elif isinstance(method, ConnectionCloseOk) and self.state == CLOSING:
+            self._end()
+        elif self.state == CLOSING:
+            return
+        elif isinstance(method, ConnectionStartOk) and self.state == START:
+            self._login(method)
+        elif isinstance(method, ConnectionTuneOk) and self.state == TUNE:
+            self._tuned(method)
+        elif isinstance(method, ConnectionOpen) and self.state == OPEN:
+            self._opened(method)
+        else:
+            raise FrameFault(errors.unexpected_method(str(self.state)), method.NUMBER)
+
+    def _login(self, method: ConnectionStartOk) -> None:
+        self.client_properties = method.client_properties
+        found = _credentials(method)
+        if found is None:
+            raise FrameFault(errors.unknown_mechanism(method.mechanism), method.NUMBER)
+        self.user, password = found
+        if not self.door.users.valid(self.user, password, self.peer_is_loopback):
+            self._refuse_login(method)
+            return
+        self.state = TUNE
+        self.send(0, ConnectionTune(CHANNELS_MAX, FRAME_BYTES_MAX, self.door.heartbeat_seconds))
+
+    def _refuse_login(self, method: ConnectionStartOk) -> None:
+        capabilities = method.client_properties.get("capabilities")
+        if isinstance(capabilities, dict) and capabilities.get("authentication_failure_close") is True:
+            self._close(errors.login_refused(method.mechanism), method.NUMBER)
+        else:
+            self._end()
+
+    def _tuned(self, method: ConnectionTuneOk) -> None:
+        wanted = method.frame_max or FRAME_BYTES_MAX
+        if wanted < FRAME_BYTES_MIN:
+            fault = errors.negotiation_failed("frame_max", wanted, FRAME_BYTES_MIN, lower=True)
+            raise FrameFault(fault, method.NUMBER)
+        if wanted > FRAME_BYTES_MAX:
+            fault = errors.negotiation_failed("frame_max", wanted, FRAME_BYTES_MAX, lower=False)
+            raise FrameFault(fault, method.NUMBER)
+        self.frame_bytes_max = self.reader.frame_bytes_max = wanted
+        self.heartbeat_seconds = method.heartbeat
+        self.state = OPEN
+
+    def _opened(self, method: ConnectionOpen) -> None:
+        host = self.door.host_of(method.virtual_host)
+        if host is None:
+            raise FrameFault(errors.host_not_found(method.virtual_host), method.NUMBER)
+        self.host, self.state = host, RUNNING
+        self.send(0, ConnectionOpenOk())
+
+    # Channels ---------------------------------------------------------------------------------------------------
+
+    def _channel_method(self, number: int, method_number: int, payload: bytes, asked: list[Asked]) -> None:
+        if self.state == CLOSING:
+            return
+        if self.state != RUNNING:
+            raise FrameFault(errors.unexpected_method(str(self.state)), method_number)
+        channel = self.channels.get(number)
+        method = METHODS[method_number].type.decode(payload)
+        if isinstance(method, ChannelOpen):
+            if channel is not None:
+                raise FrameFault(errors.second_channel_open(), method_number)
+            self.channels[number] = AmqpChannel(self, number)
+            self.send(number, ChannelOpenOk())
+        elif channel is None:
+            if not isinstance(method, ChannelCloseOk):
+                self._without_channel(number)
+        else:
+            channel.take(method, asked)
+
+    def _without_channel(self, number: int) -> None:
+        if self.state == RUNNING:
+            raise FrameFault(errors.expected_channel_open())
+        if self.state != CLOSING:
+            raise FrameFault(errors.unexpected_method(str(self.state)))
+
+    # Out --------------------------------------------------------------------------------------------------------
+
+    def send(self, channel: int, method: Method) -> None:
+        """A method frame."""
+        self.outgoing.append(method_frame(channel, method))
+
+    def heartbeat(self) -> None:
+        """A heartbeat frame."""
+        if self.state >= OPEN:
+            self.outgoing.append(HEARTBEAT_FRAME)
+            self.flush()
+
+    # The end ----------------------------------------------------------------------------------------------------
+
+    def _fault(self, number: int, fault: FrameFault, asked: list[Asked]) -> None:
+        channel = self.channels.get(number)
+        if fault.scope == "channel" and channel is not None:
+            channel.refuse(fault.refusal, fault.method_id, asked)
+        elif self.state in (HEADER, START):
+            self._end()
+        else:
+            self._close(fault.refusal, fault.method_id)
+
+    def _close(self, refusal: Refusal, method_number: int = 0) -> None:
+        """Ask the client to close; what else it says is passed over."""
+        if self.state < CLOSING:
+            self.state = CLOSING
+            failed = (method_number >> 16, method_number & 0xFFFF)
+            self.send(0, ConnectionClose(refusal.reply_code, refusal.reply_text, *failed))
+
+    def force_close(self, reason: str) -> None:
+        """The server is about to end."""
+        self._close(errors.connection_forced(reason))
+        self.flush()
+
+    def _closed_by_client(self, asked: list[Asked]) -> None:
+        self._leave(asked, Answer(self, self._left))
+        self.state = CLOSING
+
+    def _left(self, output: Output | CoreRefusal) -> None:
+        self.send(0, ConnectionCloseOk())
+        self._end()
+
+    def _end(self) -> None:
+        self.state = CLOSED
+        self.closing = True
+
+    def lost(self) -> list[Asked]:
+        """The socket is gone: what the connection held goes back."""
+        asked: list[Asked] = []
+        if not self.gone:
+            self.gone = True
+            if self.host:
+                self._leave(asked, None)
+        return asked
+
+    def _leave(self, asked: list[Asked], answer: Answer | None) -> None:
+        for channel in self.channels.values():
+            channel.leave(asked, None, failed=answer is None)
+        self.channels.clear()
+        asked.append((CloseConnection(self.host, self), answer))
+
+
+def _credentials(method: ConnectionStartOk) -> tuple[str, str] | None:
+    """User and password; None: an unknown mechanism."""
+    if method.mechanism == "PLAIN":
+        _, _, rest = method.response.partition(b"\0")
+        user, _, password = rest.partition(b"\0")
+        return user.decode("utf-8", "replace"), password.decode("utf-8", "replace")
+    if method.mechanism == "AMQPLAIN":
+        size = len(method.response).to_bytes(4, "big")
+        table, _ = decode_table(size + method.response)
+        return str(table.get("LOGIN", "")), str(table.get("PASSWORD", ""))
+    return None
