@@ -54,7 +54,7 @@ class Checkpointer:
 
     def closed(self, batch: Batch) -> None:
         """A batch was closed, and nothing was decided since: a checkpoint may begin here."""
-        self.bytes_since += batch.length_bytes
+        self.bytes_since += batch.disk_bytes
         if self.bytes_since >= self.every_bytes and not self.under_way:
             self.begin(batch)
 

@@ -52,6 +52,7 @@ class Engine:
         self._scheduled = False
         self._timer: Any = None
         self._timer_due_ms: int | None = None
+        self._tick_awaits_batch = False
         self._drained: Callable[[], None] | None = None
 
     # Commands in ------------------------------------------------------------------------------------------------
@@ -105,6 +106,9 @@ class Engine:
         self._written = (batch, gathering, outputs)
         self.runtime.write(partial(self.journal.write, batch), self._on_written)
         self.checkpointer.closed(batch)
+        if self._tick_awaits_batch:
+            self._tick_awaits_batch = False
+            self.submit(Tick(), None)
         if self.answer_early:
             self._written = (batch, gathering, [])
             self._release_all(outputs)
@@ -177,6 +181,8 @@ class Engine:
     # Time -------------------------------------------------------------------------------------------------------
 
     def _set_timer(self) -> None:
+        if self._tick_awaits_batch:  # the batch that gathers has its time: a tick in it would see nothing due
+            return
         due_ms = self.machine.next_due_ms()
         if due_ms != self._timer_due_ms:
             if self._timer is not None:
@@ -186,12 +192,15 @@ class Engine:
 
     def _on_time(self) -> None:
         self._timer = self._timer_due_ms = None
-        self.submit(Tick(), None)
+        if self._gathering.parts:
+            self._tick_awaits_batch = True
+        else:
+            self.submit(Tick(), None)
 
     # The end ----------------------------------------------------------------------------------------------------
 
     def drain(self, drained: Callable[[], None]) -> None:
-        """Call `drained` when every batch is durable and its outputs are out, and a last checkpoint is published."""
+        """Call `drained` when every batch is durable and its outputs are out."""
         self._drained = drained
         self._flush_later()
         self.runtime.call_soon(self._end_if_drained)

@@ -93,6 +93,11 @@ class Batch:
         self.mark: Mark | None = None
 
     @property
+    def disk_bytes(self) -> int:
+        """What it takes on disk: a small batch takes a whole block."""
+        return HEADER_BYTES + self.length_bytes + BLOCK_BYTES - 1 & -BLOCK_BYTES
+
+    @property
     def payload_position(self) -> int:
         return self.position + HEADER_BYTES
 
