@@ -177,15 +177,10 @@ class Queue(Piece):
         left = count
         while left:
             block = self._tail(priority)
-<<<<<<< HEAD
-            length = min(count - done, BLOCK_ENTRIES - len(block.state))
-            self._extend(block, first_message + done, length, state, sent_ms, due_ms, group_number)
-            if expires_ms or block.expires_ms is not None:
-                _extend_expiry(block, length, expires_ms)
-=======
             length = min(left, BLOCK_ENTRIES - len(block.state))
             self._extend(block, first_message + count - left, length, state, sent_ms, due_ms, group_number)
->>>>>>> main
+            if expires_ms or block.expires_ms is not None:
+                _extend_expiry(block, length, expires_ms)
             self.next_entry[priority] += length
             left -= length
         if due_ms:
