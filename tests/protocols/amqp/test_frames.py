@@ -49,6 +49,23 @@ def feed(*pieces: bytes) -> list[tuple[Any, ...]]:
     return plain([item for piece in pieces for item in frames.feed(piece)])
 
 
+class SlowReader(FrameReader):
+    """Without the quick way: frame by frame."""
+
+    def _scan(self, data: bytes, items: list[Item]) -> int:
+        at = 0
+        while at < len(data):
+            following = self._frame(data, at, items)
+            if following == at:
+                break
+            at = following
+        return at
+
+
+def feed_slowly(data: bytes) -> list[tuple[Any, ...]]:
+    return plain(SlowReader(FRAME_BYTES, greeted=True).feed(data))
+
+
 def plain(items: list[Item]) -> list[tuple[Any, ...]]:
     """Faults as texts, to be compared."""
     return [(*item[:2], str(item[2])) if item[0] == FAULT else item for item in items]
@@ -94,6 +111,22 @@ STREAMS = {
         + writing.HEARTBEAT_FRAME
     ),
     "wrong end": publish(b"one") + publish(b"two")[:-1] + b"\x00" + publish(b"three"),
+    "wrong end of one that repeats": publish(b"a") * 2 + publish(b"a")[:-1] + b"\x00",
+    "wrong end of a method": (publish(b"a") * 2).replace(b"q\x00\xce", b"q\x00\xcd"),
+    "just too large for one step": publish(b"z" * 4_060) * 3,
+    "an empty body frame": writing.method_frame(1, BasicPublish()) + frame(2, 1, header(0)) + frame(3, 1, b""),
+    "header on another channel": (
+        writing.method_frame(1, BasicPublish()) + frame(2, 2, header(1)) + frame(3, 2, b"x") + publish(b"x")
+    ),
+    "wrong end of a body": publish(b"a") + publish(b"b", 2)[:-1] + b"\x00",
+    "wrong end of a header": (publish(b"a") * 2).replace(b"\x02\xce\x03", b"\x02\xcd\x03"),
+    "wrong end of another method": writing.method_frame(1, TxCommit())[:-1] + b"\x00" + publish(b"a"),
+    "body on another channel": (
+        writing.method_frame(1, BasicPublish()) + frame(2, 1, header(1)) + frame(3, 2, b"x") + publish(b"x")
+    ),
+    "a short header": writing.method_frame(1, BasicPublish()) + frame(2, 1, header(1)[:12]) + frame(3, 1, b"x"),
+    "another class": writing.method_frame(1, BasicPublish()) + frame(2, 1, header(1, 50)) + frame(3, 1, b"x"),
+    "a weight": writing.method_frame(1, BasicPublish()) + frame(2, 1, header(1, 60, 1)) + frame(3, 1, b"x"),
     "too large": publish(b"one") + frame(3, 1, b"x" * (FRAME_BYTES + 1)),
     "too much": writing.method_frame(1, BasicPublish()) + frame(2, 1, header(2)) + frame(3, 1, b"xyz"),
     "no end": publish(b"one") + publish(b"two")[:-4],
@@ -110,6 +143,7 @@ STREAMS = {
 def test_a_stream_split_at_every_byte_yields_the_same_items(name: str) -> None:
     stream = STREAMS[name]
     whole = feed(stream)
+    assert whole == feed_slowly(stream)
     for place in range(1, min(len(stream), 3_000)):
         assert feed(stream[:place], stream[place:]) == whole, place
     assert feed(*(stream[place : place + 1] for place in range(len(stream)))) == whole
@@ -322,7 +356,7 @@ def _split(data: bytes, places: list[int]) -> list[bytes]:
 @settings(max_examples=300, deadline=None)
 def test_any_frames_split_anywhere_yield_the_same_items(parts: list[bytes], places: list[int]) -> None:
     stream = b"".join(parts)
-    assert feed(*_split(stream, places)) == feed(stream)
+    assert feed(*_split(stream, places)) == feed(stream) == feed_slowly(stream)
 
 
 @given(st.lists(_frames, min_size=1, max_size=6), st.lists(st.integers(0), max_size=4), st.data())
@@ -333,7 +367,7 @@ def test_mutated_frames_split_anywhere_yield_the_same_items(
     stream = bytearray(b"".join(parts) or b"x")
     for _ in range(data.draw(st.integers(1, 4))):
         stream[data.draw(st.integers(0, len(stream) - 1))] = data.draw(st.integers(0, 255))
-    assert feed(*_split(bytes(stream), places)) == feed(bytes(stream))
+    assert feed(*_split(bytes(stream), places)) == feed(bytes(stream)) == feed_slowly(bytes(stream))
 
 
 @given(st.binary(max_size=100), st.lists(st.integers(0), max_size=6), st.booleans())
