@@ -65,12 +65,8 @@ def content_frames(channel: int, header: bytes, body: bytes, frame_bytes_max: in
 
 def one_body_frames(channel: int, header: bytes, body: bytes) -> bytes:
     """A content header and its body, not empty, in one frame: what FrameReader gives as `raw`, on any channel."""
-    return b"%b%b%b%b\xce" % (
-        _HEAD.pack(FRAME_HEADER, channel, len(header)),
-        header,
-        _END_AND_HEAD.pack(FRAME_END, FRAME_BODY, channel, len(body)),
-        body,
-    )
+    head = _HEAD.pack(FRAME_HEADER, channel, len(header))
+    return b"".join((head, header, _END_AND_HEAD.pack(FRAME_END, FRAME_BODY, channel, len(body)), body, _END))
 
 
 def on_channel(raw: bytes, channel: int) -> bytes:
@@ -79,7 +75,7 @@ def on_channel(raw: bytes, channel: int) -> bytes:
     if raw[1:3] == number:
         return raw
     body_at = int.from_bytes(raw[3:7], "big") + FRAME_OVERHEAD_BYTES
-    return b"\x02%b%b%b%b" % (number, raw[3 : body_at + 1], number, raw[body_at + 3 :])
+    return b"".join((b"\x02", number, raw[3 : body_at + 1], number, raw[body_at + 3 :]))
 
 
 class DeliveryPrefix:
