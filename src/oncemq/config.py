@@ -37,6 +37,13 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     account: str = "000000000000"
 
 
+class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A user that may log in through AMQP."""
+
+    name: str
+    password: str
+
+
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """The settings of `oncemq serve`, under the names that the command line gives them."""
 
@@ -46,6 +53,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
     amqp_port: int | str = OFF
     sqs_auth: str = "verify"
     keys: tuple[Key, ...] = ()
+    users: tuple[User, ...] = ()
     region: str = "us-east-1"
     tls_certificate: str | None = None
     tls_key: str | None = None
@@ -114,9 +122,7 @@ def _check(configuration: Configuration) -> None:
 
 def _check_doors(configuration: Configuration) -> None:
     sqs = port_number("sqs-port", configuration.sqs_port)
-    if port_number("amqp-port", configuration.amqp_port) is not None:
-        raise ConfigurationError("amqp-port: this version has no AMQP door yet; the only value is off")
-    if sqs is None:
+    if sqs is None and port_number("amqp-port", configuration.amqp_port) is None:
         raise ConfigurationError("sqs-port and amqp-port are both off: there is nothing to serve")
     if (configuration.tls_certificate is None) != (configuration.tls_key is None):
         raise ConfigurationError("tls-certificate and tls-key go together")

@@ -23,9 +23,11 @@ from oncemq.engine.engine import Engine
 from oncemq.engine.recovery import recover
 from oncemq.journal.batch import BLOCK_BYTES
 from oncemq.journal.disk import FolderDisk, lock_folder
+from oncemq.net.amqp_listener import AmqpConnection
 from oncemq.net.http_listener import HttpConnection
 from oncemq.net.listener import IDLE_MS, REQUEST_MS, Connections
 from oncemq.net.runtime import AsyncioRuntime
+from oncemq.protocols.amqp.door import AmqpDoor, Users
 from oncemq.protocols.sqs.access import Access
 from oncemq.protocols.sqs.door import SqsDoor
 
@@ -100,7 +102,23 @@ class Server:
             listeners.append(listener)
             bound = listener.sockets[0].getsockname()[1]
             doors.append(f"sqs={'https' if certificate else 'http'}://{host}:{bound}")
+        await self._open_amqp(engine, connections, doors, listeners)
         return doors, listeners
+
+    async def _open_amqp(
+        self, engine: Engine, connections: Connections, doors: list[str], listeners: list[asyncio.Server]
+    ) -> None:
+        configuration = self.configuration
+        port = port_number("amqp-port", configuration.amqp_port)
+        if port is not None:
+            certificate = _tls(configuration)
+            users = Users({user.name: user.password for user in configuration.users})
+            make = partial(AmqpConnection, connections, engine, AmqpDoor(users))
+            listener = await _listen(make, configuration.host, port, certificate)
+            listeners.append(listener)
+            host = f"[{configuration.host}]" if ":" in configuration.host else configuration.host
+            bound = listener.sockets[0].getsockname()[1]
+            doors.append(f"amqp={'amqps' if certificate else 'amqp'}://{host}:{bound}")
 
     def _keep_house(
         self, loop: asyncio.AbstractEventLoop, engine: Engine, connections: Connections, disk: FolderDisk, clock: Clock

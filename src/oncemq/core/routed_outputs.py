@@ -46,8 +46,9 @@ class RoutedMessage(msgspec.Struct, gc=False):
 
 
 class Deliveries(Output):
-    """To a channel: messages for one of its consumers."""
+    """To a channel: messages for one of its consumers. `host` is where leases go back if this cannot be written."""
 
+    host: str
     consumer: int
     tag: str
     messages: list[RoutedMessage]
@@ -56,6 +57,7 @@ class Deliveries(Output):
 class Got(Output):
     """`message` None: the queue was empty. `ready` are left."""
 
+    host: str
     message: RoutedMessage | None
     ready: int
 

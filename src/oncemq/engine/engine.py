@@ -8,15 +8,17 @@ A failed write or sync ends the process: the kernel may have dropped the page, s
 disk.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Protocol
 
 from oncemq.core.commands import Command, ReportDiskSpace, ReturnUndelivered, StartServer, Tick
 from oncemq.core.machine import Machine, decide
-from oncemq.core.outputs import Output, Received
+from oncemq.core.outputs import Output
 from oncemq.core.refusals import Refusal
 from oncemq.core.turn import Addressed
+from oncemq.engine.carried import CARRIERS, Carrier, carried
 from oncemq.engine.checkpointer import Checkpointer
 from oncemq.engine.contents import Contents
 from oncemq.engine.runtime import Runtime
@@ -53,6 +55,8 @@ class Engine:
         self._timer: Any = None
         self._timer_due_ms: int | None = None
         self._tick_awaits_batch = False
+        self._reading: dict[object, deque[Addressed]] = {}
+        """Whose contents are being read → what else waits to be let out to the same addressee."""
         self._drained: Callable[[], None] | None = None
 
     # Commands in ------------------------------------------------------------------------------------------------
@@ -148,35 +152,47 @@ class Engine:
 
     def _release_all(self, outputs: Iterable[Addressed]) -> None:
         for address, output in outputs:
-            if type(output) is Received and output.messages:
-                self._release_messages(address, output)
+            if type(output) in CARRIERS or self._reading:
+                self._release(address, output)
             else:
                 address.deliver(output)
 
-    def _release_messages(self, address: Address, output: Received) -> None:
+    def _release(self, address: Address, output: Output | Refusal) -> None:
+        """Let out what may have to wait for contents, or behind an output of the same addressee that does."""
+        order = getattr(address, "order", address)
+        waiting = self._reading.get(order)
+        if waiting is not None:
+            waiting.append((address, output))
+            return
+        messages = carried(output)
         if self.answer_early:
-            for message in output.messages:
+            for message in messages:
                 message.content = self._gathering.contents.get(message.position)
-        if self.contents.fill(output.messages):
+        if self.contents.fill(messages):
             self._deliver(address, output)
         else:
-            job = partial(self.contents.read, output.messages)
-            self.runtime.read(job, partial(self._on_read, address, output))
+            self._reading[order] = deque()
+            done = partial(self._on_read, order, address, output)
+            self.runtime.read(partial(self.contents.read, messages), done)
 
-    def _on_read(self, address: Address, output: Received, result: None, error: BaseException | None) -> None:
+    def _on_read(
+        self, order: object, address: Address, output: Output | Refusal, result: None, error: BaseException | None
+    ) -> None:
         if error is not None:
             self.runtime.fail_stop(error)
             return
         self._deliver(address, output)
+        self._release_all(self._reading.pop(order))
 
-    def _deliver(self, address: Address, output: Received) -> None:
+    def _deliver(self, address: Address, output: Output | Refusal) -> None:
         if not address.deliver(output):
             self.return_undelivered(output)
 
-    def return_undelivered(self, output: Received) -> None:
+    def return_undelivered(self, output: Output | Refusal) -> None:
         """Nobody got this answer: its leases go back."""
-        if output.returned_if_unwritten:
-            self.submit(ReturnUndelivered(output.host, [message.lease for message in output.messages]), None)
+        messages = carried(output)
+        if messages and isinstance(output, Carrier) and getattr(output, "returned_if_unwritten", True):
+            self.submit(ReturnUndelivered(output.host, [message.lease for message in messages]), None)
 
     # Time -------------------------------------------------------------------------------------------------------
 

@@ -61,7 +61,7 @@ def _send(turn: Turn, host: Host, queue: Queue, consumer: Consumer, entries: lis
     if not consumer.no_ack:
         consumer.unsettled += len(entries)
         consumer.channel.unsettled += len(entries)
-    turn.answer(consumer.channel.address, Deliveries(consumer.number, consumer.tag, messages))
+    turn.answer(consumer.channel.address, Deliveries(host.name, consumer.number, consumer.tag, messages))
 
 
 def _lease(turn: Turn, host: Host, queue: Queue, entries: list[int], no_ack: bool) -> list[RoutedMessage]:
@@ -147,7 +147,7 @@ def get(turn: Turn, command: commands.Get, address: Any) -> None:
     else:
         entries = queue.order.peek(1, turn.now_ms) if queue.ready else []
         messages = _lease(turn, host, queue, entries, command.no_ack) if entries else [None]
-        turn.answer(address, Got(messages[0], queue.ready))
+        turn.answer(address, Got(host.name, messages[0], queue.ready))
 
 
 def settle(turn: Turn, command: commands.Settle, address: Any) -> None:

@@ -70,6 +70,7 @@ class AmqpConnection:
         self.flush: Callable[[], None] = lambda: None
         self.closing = False
         self.gone = False
+        self.leaving: list[AmqpChannel] = []
 
     # In ---------------------------------------------------------------------------------------------------------
 
@@ -88,26 +89,25 @@ class AmqpConnection:
         return asked
 
     def _take(self, item: Item, asked: list[Asked]) -> None:
-        kind, number = item[0], item[1]
-        if kind == CONTENT or kind == ACK:
-            channel = self.channels.get(number)
-            if channel is None or self.state != RUNNING:
-                self._without_channel(number)
-            elif kind == CONTENT:
-                channel.publish(item, asked)
-            else:
+        if item[0] == CONTENT:
+            channel = self._running_channel(item[1])
+            if channel is not None:
+                channel.publish(item[2], item[3], item[4], asked)
+        elif item[0] == ACK:
+            channel = self._running_channel(item[1])
+            if channel is not None:
                 channel.acknowledged(item[2], item[3], asked)
-        elif kind == METHOD:
-            if number:
-                self._channel_method(number, item[2], item[3], asked)
+        elif item[0] == METHOD:
+            if item[1]:
+                self._channel_method(item[1], item[2], item[3], asked)
             else:
                 self._method(METHODS[item[2]].type.decode(item[3]), asked)
-        elif kind == FAULT:
-            self._fault(number, item[2], asked)
-        elif kind == PROTOCOL:
+        elif item[0] == FAULT:
+            self._fault(item[1], item[2], asked)
+        elif item[0] == PROTOCOL:
             self._greeted(item[2])
         else:
-            assert kind == HEARTBEAT
+            assert item[0] == HEARTBEAT
 
     def _greeted(self, answer: bytes) -> None:
         if answer:
@@ -156,7 +156,7 @@ class AmqpConnection:
     def _refuse_login(self, method: ConnectionStartOk) -> None:
         capabilities = method.client_properties.get("capabilities")
         if isinstance(capabilities, dict) and capabilities.get("authentication_failure_close") is True:
-            self._close(errors.login_refused(method.mechanism), method.NUMBER)
+            self.close(errors.login_refused(method.mechanism), method.NUMBER)
         else:
             self._end()
 
@@ -195,11 +195,17 @@ class AmqpConnection:
             self.send(number, ChannelOpenOk())
         elif channel is None:
             if not isinstance(method, ChannelCloseOk):
-                self._without_channel(number)
+                self._without_channel()
         else:
             channel.take(method, asked)
 
-    def _without_channel(self, number: int) -> None:
+    def _running_channel(self, number: int) -> AmqpChannel | None:
+        channel = self.channels.get(number)
+        if channel is None or self.state != RUNNING:
+            self._without_channel()
+        return channel
+
+    def _without_channel(self) -> None:
         if self.state == RUNNING:
             raise FrameFault(errors.expected_channel_open())
         if self.state != CLOSING:
@@ -217,6 +223,18 @@ class AmqpConnection:
             self.outgoing.append(HEARTBEAT_FRAME)
             self.flush()
 
+    def ask_later(self, channel: AmqpChannel) -> None:
+        """The core refused something on this channel: what it holds goes back with the next thing that is asked."""
+        self.leaving.append(channel)
+
+    def due(self) -> list[Asked]:
+        """What is to be asked besides what `feed` gave; called after every answer."""
+        asked: list[Asked] = []
+        leaving, self.leaving = self.leaving, []
+        for channel in leaving:
+            channel.return_held(asked, None, failed=False)
+        return asked
+
     # The end ----------------------------------------------------------------------------------------------------
 
     def _fault(self, number: int, fault: FrameFault, asked: list[Asked]) -> None:
@@ -226,9 +244,9 @@ class AmqpConnection:
         elif self.state in (HEADER, START):
             self._end()
         else:
-            self._close(fault.refusal, fault.method_id)
+            self.close(fault.refusal, fault.method_id)
 
-    def _close(self, refusal: Refusal, method_number: int = 0) -> None:
+    def close(self, refusal: Refusal, method_number: int = 0) -> None:
         """Ask the client to close; what else it says is passed over."""
         if self.state < CLOSING:
             self.state = CLOSING
@@ -237,7 +255,7 @@ class AmqpConnection:
 
     def force_close(self, reason: str) -> None:
         """The server is about to end."""
-        self._close(errors.connection_forced(reason))
+        self.close(errors.connection_forced(reason))
         self.flush()
 
     def _closed_by_client(self, asked: list[Asked]) -> None:

@@ -1,0 +1,155 @@
+"""A TCP connection that carries AMQP: bytes to a protocol object, its commands to the engine, its frames back.
+
+Heartbeats go out every half of what was agreed on while nothing else does; a peer that is silent for twice as long is
+given up.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+from oncemq.engine.engine import Engine
+from oncemq.net.addresses import is_loopback
+from oncemq.net.listener import Connections
+
+HANDSHAKE_MS = 10_000
+"""A connection that is not open by then is closed."""
+
+
+class AmqpProtocol(Protocol):
+    """A protocol's side of one connection."""
+
+    outgoing: list[bytes]
+    flush: Callable[[], None]
+    closing: bool
+    heartbeat_seconds: int
+    host: str
+
+    def feed(self, data: bytes) -> list[Any]:
+        """(command, address) pairs that these bytes ask. Never raises."""
+
+    def due(self) -> list[Any]:
+        """What is to be asked after an answer."""
+
+    def lost(self) -> list[Any]:
+        """The socket is gone."""
+
+    def heartbeat(self) -> None:
+        """A heartbeat frame, and flush."""
+
+    def force_close(self, reason: str) -> None:
+        """Ask the peer to close, and flush."""
+
+
+class AmqpDoor(Protocol):
+    """Makes the protocol's side of a connection."""
+
+    def connection(self, peer_is_loopback: bool) -> AmqpProtocol:
+        """For a new connection."""
+
+
+class AmqpConnection(asyncio.Protocol):
+    """One connection."""
+
+    __slots__ = (
+        "amqp",
+        "closed",
+        "connections",
+        "door",
+        "engine",
+        "heard_ms",
+        "paused_by_peer",
+        "reading",
+        "sent_ms",
+        "transport",
+    )
+
+    def __init__(self, connections: Connections, engine: Engine, door: AmqpDoor) -> None:
+        self.connections, self.engine, self.door = connections, engine, door
+        self.closed = False
+        self.reading = True
+        self.paused_by_peer = False
+        self.heard_ms = self.sent_ms = connections.now_ms()
+        self.transport: asyncio.Transport
+        self.amqp: AmqpProtocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio's."""
+        self.transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self.amqp = self.door.connection(peer_is_loopback=bool(peer) and is_loopback(peer[0]))
+        self.amqp.flush = self.flush
+        if not self.connections.add(self):
+            self.closed = True
+            self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Asyncio's."""
+        self.heard_ms = self.connections.now_ms()
+        for command, address in self.amqp.feed(data):
+            self.engine.submit(command, address)
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what the protocol has to say, and ask what it has to ask."""
+        amqp = self.amqp
+        if amqp.outgoing:
+            self.sent_ms = self.heard_ms
+            parts, amqp.outgoing = amqp.outgoing, []
+            if not self.closed:
+                self.transport.write(b"".join(parts))
+        for command, address in amqp.due():
+            self.engine.submit(command, address)
+        if amqp.closing and not self.closed:
+            self.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """What it held goes back."""
+        self.closed = True
+        self.connections.remove(self)
+        for command, address in self.amqp.lost():
+            self.engine.submit(command, address)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it may be closed when the server ends: always, the peer is told why."""
+        if not self.closed:
+            self.amqp.force_close("broker forced connection closure with reason 'shutdown'")
+        return True
+
+    def close(self) -> None:
+        """Write what is written, then close."""
+        self.closed = True
+        self.transport.close()
+
+    def give_up_if_overdue(self, now_ms: int, idle_ms: int, request_ms: int) -> None:
+        """Heartbeats, both ways; and a handshake that does not end."""
+        heartbeat_ms = self.amqp.heartbeat_seconds * 1000
+        if not self.amqp.host:
+            overdue = now_ms - self.heard_ms > HANDSHAKE_MS
+        elif heartbeat_ms:
+            overdue = now_ms - self.heard_ms > 2 * heartbeat_ms
+            if now_ms - self.sent_ms >= heartbeat_ms // 2:
+                self.amqp.heartbeat()
+                self.sent_ms = now_ms
+        else:
+            overdue = False
+        if overdue:
+            self.transport.abort()
+
+    def pause_writing(self) -> None:
+        """Asyncio's: the peer does not read."""
+        self.paused_by_peer = True
+        self.read_if_wanted()
+
+    def resume_writing(self) -> None:
+        """Asyncio's."""
+        self.paused_by_peer = False
+        self.read_if_wanted()
+
+    def read_if_wanted(self) -> None:
+        """Read from the peer unless it, or the journal, has enough to do."""
+        wanted = not (self.paused_by_peer or self.engine.congested)
+        if wanted != self.reading and not self.closed:
+            self.reading = wanted
+            (self.transport.resume_reading if wanted else self.transport.pause_reading)()

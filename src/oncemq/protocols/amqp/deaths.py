@@ -1,0 +1,38 @@
+"""What dead-lettering adds to a message, written into its headers when it is delivered: x-death and its company."""
+
+from oncemq.core.model import Afterlife, Death
+from oncemq.protocols.amqp import properties
+from oncemq.protocols.amqp.tables import Table, Timestamp, Value
+
+
+def with_deaths(header: bytes, afterlife: Afterlife) -> bytes:
+    """The content header with x-death, x-first-death-* and x-last-death-*; its expiration is taken out."""
+    decoded = properties.decode(header)
+    headers: Table = dict(decoded.headers or {})
+    deaths = afterlife.deaths
+    headers["x-death"] = [_line(death) for death in deaths]
+    headers["x-first-death-queue"] = afterlife.first_queue
+    headers["x-first-death-reason"] = afterlife.first_reason
+    headers["x-first-death-exchange"] = afterlife.first_exchange
+    headers["x-last-death-queue"] = deaths[0].queue
+    headers["x-last-death-reason"] = deaths[0].reason
+    headers["x-last-death-exchange"] = deaths[0].exchange
+    headers.pop("BCC", None)
+    decoded.headers = headers
+    decoded.expiration = None
+    return properties.encode(decoded, properties.body_bytes(header))
+
+
+def _line(death: Death) -> Table:
+    keys: list[Value] = list(death.routing_keys)
+    line: Table = {
+        "count": death.count,
+        "reason": death.reason,
+        "queue": death.queue,
+        "time": Timestamp(death.time_ms // 1000),
+        "exchange": death.exchange,
+        "routing-keys": keys,
+    }
+    if death.original_expiration is not None:
+        line["original-expiration"] = death.original_expiration
+    return line

@@ -1,0 +1,90 @@
+"""Deliveries: outputs of the core as frames, and what a channel holds unsettled."""
+
+from typing import TYPE_CHECKING
+
+from oncemq.core.commands import Lease
+from oncemq.core.model import CONTENT_AMQP
+from oncemq.core.routed_outputs import Deliveries, RoutedMessage
+from oncemq.protocols.amqp import properties
+from oncemq.protocols.amqp.deaths import with_deaths
+from oncemq.protocols.amqp.errors import FrameFault
+from oncemq.protocols.amqp.refusals import unknown_delivery_tag
+from oncemq.protocols.amqp.writing import DeliveryPrefix, content_frames, encode_route
+
+if TYPE_CHECKING:
+    from oncemq.protocols.amqp.channel import AmqpChannel
+
+Held = tuple[Lease, int]
+"""A lease, and the consumer that it was sent to (0: it was got)."""
+
+
+class Unsettled:
+    """Delivery tag → what is held under it, in order."""
+
+    def __init__(self) -> None:
+        self.by_tag: dict[int, Held] = {}
+        self.last_tag = 0
+
+    def hold(self, lease: Lease, consumer: int) -> int:
+        """A new delivery tag."""
+        self.last_tag += 1
+        self.by_tag[self.last_tag] = (lease, consumer)
+        return self.last_tag
+
+    def skip(self) -> int:
+        """A delivery tag of something that nobody settles."""
+        self.last_tag += 1
+        return self.last_tag
+
+    def take(self, tag: int, multiple: bool) -> list[Held]:
+        """What is settled by this. FrameFault 406 for a tag that is not held."""
+        if not multiple:
+            held = self.by_tag.pop(tag, None)
+            if held is None:
+                raise FrameFault(unknown_delivery_tag(tag))
+            return [held]
+        if tag == 0:
+            return self.take_all()
+        if tag > self.last_tag:
+            raise FrameFault(unknown_delivery_tag(tag))
+        tags = []
+        for each in self.by_tag:
+            if each > tag:
+                break
+            tags.append(each)
+        return [self.by_tag.pop(each) for each in tags]
+
+    def take_all(self) -> list[Held]:
+        """Everything."""
+        held, self.by_tag = list(self.by_tag.values()), {}
+        return held
+
+
+def deliver(channel: "AmqpChannel", output: Deliveries, no_ack: bool) -> None:
+    """basic.deliver for each message."""
+    prefix = channel.prefixes.get(output.tag)
+    if prefix is None:
+        prefix = channel.prefixes[output.tag] = DeliveryPrefix(channel.number, output.tag)
+    connection = channel.connection
+    outgoing, unsettled = connection.outgoing, channel.unsettled
+    for message in output.messages:
+        route, header, body = parts_of(message)
+        tag = unsettled.skip() if no_ack else unsettled.hold(message.received.lease, output.consumer)
+        outgoing.append(prefix.frame(tag, message.redelivered, route))
+        outgoing += content_frames(channel.number, header, body, connection.frame_bytes_max)
+
+
+def parts_of(message: RoutedMessage) -> tuple[bytes, bytes, bytes]:
+    """Route, content header and body, as this message is delivered."""
+    content = message.received.content
+    assert content is not None
+    stored = content.properties
+    if content.kind != CONTENT_AMQP:
+        return encode_route("", ""), properties.encode(properties.Properties(), len(content.body)), content.body
+    exchange_end = 1 + stored[0]
+    route_end = exchange_end + 1 + stored[exchange_end]
+    header = stored[route_end:]
+    if message.afterlife is None:
+        return stored[:route_end], header, content.body
+    afterlife = message.afterlife
+    return encode_route(afterlife.exchange, afterlife.routing_key), with_deaths(header, afterlife), content.body

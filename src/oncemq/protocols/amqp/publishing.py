@@ -1,0 +1,146 @@
+"""basic.publish: messages of one read that were published in the same way become runs, and are confirmed together."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from oncemq.core.model import CONTENT_AMQP, Content
+from oncemq.core.outputs import Output
+from oncemq.core.refusals import Refusal as CoreRefusal
+from oncemq.core.routed_commands import Run
+from oncemq.core.routed_outputs import REJECTED, UNROUTED, PublishedRuns
+from oncemq.protocols.amqp import errors, properties
+from oncemq.protocols.amqp.errors import FrameFault
+from oncemq.protocols.amqp.refusals import foreign_user_id, invalid_expiration
+from oncemq.protocols.amqp.specification.basic_client import BasicPublish
+from oncemq.protocols.amqp.specification.basic_server import BasicReturn
+from oncemq.protocols.amqp.tables import Table, decode_whole_table
+from oncemq.protocols.amqp.writing import ack_frame, content_frames, method_frame, nack_frame, publish_route
+
+if TYPE_CHECKING:
+    from oncemq.protocols.amqp.channel import AmqpChannel
+
+EXPIRATION_MS = (1 << 64) - 1
+
+
+class Publisher:
+    """What one channel publishes."""
+
+    def __init__(self, channel: "AmqpChannel") -> None:
+        self.channel = channel
+        self.runs: list[Run] = []
+        self._last: tuple[bytes, bytes] | None = None
+        """Method and properties (without the body's size) of the run that may go on."""
+        self._checked: bytes | None = None
+
+    def add(self, method: bytes, header: bytes, body: bytes) -> None:
+        """One message. FrameFault when it cannot be."""
+        same = (method, header[12:])
+        content = Content(CONTENT_AMQP, publish_route(method) + header, body)
+        if same == self._last and self.runs:
+            self.runs[-1].contents.append(content)
+            return
+        run = self._run(BasicPublish.decode(method), header)
+        run.contents.append(content)
+        self.runs.append(run)
+        self._last = same if not run.headers else None
+
+    def _run(self, method: BasicPublish, header: bytes) -> Run:
+        properties.check(header)
+        if method.immediate:
+            raise FrameFault(errors.not_implemented("immediate=true"), BasicPublish.NUMBER)
+        raw = properties.read_headers(header)
+        headers: Table = decode_whole_table(raw) if raw is not None else {}
+        self._check_user(header)
+        return Run(
+            method.exchange,
+            [method.routing_key, *_copies(headers, "CC"), *_copies(headers, "BCC")],
+            headers,
+            [],
+            properties.read_priority(header) or 0,
+            _expiration_ms(header),
+            method.mandatory,
+        )
+
+    def _check_user(self, header: bytes) -> None:
+        if header[13] & 0x10:
+            claimed = properties.decode(header).user_id
+            user = self.channel.connection.user
+            if claimed is not None and claimed != user:
+                raise FrameFault(foreign_user_id(claimed, user), BasicPublish.NUMBER)
+
+    def take(self) -> list[Run]:
+        """The runs since the last call."""
+        runs, self.runs, self._last = self.runs, [], None
+        return runs
+
+
+def _copies(headers: Table, name: str) -> list[str]:
+    found = headers.get(name)
+    return [key for key in found if isinstance(key, str)] if isinstance(found, list) else []
+
+
+def _expiration_ms(header: bytes) -> int | None:
+    raw = properties.read_expiration(header)
+    if raw is None:
+        return None
+    if not raw.isdigit() or int(raw) > EXPIRATION_MS:
+        shown = raw.decode("utf-8", "replace")
+        raise FrameFault(invalid_expiration(shown, "no_integer"), BasicPublish.NUMBER)
+    return int(raw)
+
+
+class Confirming(msgspec.Struct):
+    """What to say of runs when their outcomes are known. `first_tag` 0: the channel does not confirm."""
+
+    channel: "AmqpChannel"
+    runs: list[Run]
+    first_tag: int
+
+    def __call__(self, output: Output | CoreRefusal) -> None:
+        """An Answer's `handle`."""
+        assert isinstance(output, PublishedRuns)
+        say(self.channel, self.runs, output.outcomes, self.first_tag)
+
+
+def say(channel: "AmqpChannel", runs: list[Run], outcomes: list[int | CoreRefusal], first_tag: int) -> None:
+    """Returns, confirms and refusals, in the order of the messages."""
+    tag, pending = first_tag, 0
+    for run, outcome in zip(runs, outcomes, strict=True):
+        count = len(run.contents)
+        if isinstance(outcome, CoreRefusal):
+            channel.core_refused(outcome, BasicPublish.NUMBER)
+            return
+        if outcome == UNROUTED and run.mandatory:
+            _return(channel, run)
+        if not first_tag:
+            continue
+        if outcome == REJECTED:
+            _confirm(channel, ack_frame, pending)
+            pending = 0
+            for rejected in range(tag, tag + count):
+                channel.connection.outgoing.append(nack_frame(channel.number, rejected, False))
+        else:
+            pending = tag + count - 1
+        tag += count
+    _confirm(channel, ack_frame, pending)
+
+
+def _confirm(channel: "AmqpChannel", frame: Callable[[int, int, bool], bytes], last_tag: int) -> None:
+    if last_tag:
+        channel.connection.outgoing.append(frame(channel.number, last_tag, True))
+
+
+def _return(channel: "AmqpChannel", run: Run) -> None:
+    connection = channel.connection
+    method = BasicReturn(errors.NO_ROUTE.code, errors.NO_ROUTE.name, run.exchange, run.keys[0])
+    for content in run.contents:
+        header = content.properties[_route_bytes(content.properties) :]
+        connection.outgoing.append(method_frame(channel.number, method))
+        connection.outgoing += content_frames(channel.number, header, content.body, connection.frame_bytes_max)
+
+
+def _route_bytes(stored: bytes) -> int:
+    exchange_end = 1 + stored[0]
+    return exchange_end + 1 + stored[exchange_end]
