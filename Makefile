@@ -29,7 +29,7 @@ bench: $(READY)
 
 # The two crash proofs at length: an hour and more.
 proof: $(READY)
-	ONCEMQ_SIMULATION_SEEDS=50000 ONCEMQ_KILL_FOLDERS=40 $(BIN)/python -m pytest -q -o timeout=0 \
+	ONCEMQ_SIMULATION_SEEDS=20000 ONCEMQ_KILL_FOLDERS=20 $(BIN)/python -m pytest -q -o timeout=0 \
 	  tests/simulate tests/crash
 
 format: $(READY)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -35,10 +36,17 @@ class Process:
         for line in self._process.stdout:
             found = pattern.search(line)
             if found:
+                threading.Thread(target=self._drain, daemon=True).start()
                 return found.group(1)
             if time.monotonic() - began > START_SECONDS:
                 break
         raise RuntimeError(f"{self._process.args!r} did not start")
+
+    def _drain(self) -> None:
+        """A server whose log nobody reads stands still when the pipe is full."""
+        assert self._process.stdout is not None
+        for _ in self._process.stdout:
+            pass
 
     @property
     def process_id(self) -> int:
@@ -59,9 +67,11 @@ class Process:
         """By its process id."""
         if self._process.poll() is None:
             (self._process.kill if kill else self._process.terminate)()
-            self._process.wait(60)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(10)
 
     def __enter__(self) -> Self:
         return self
