@@ -20,19 +20,18 @@ from oncemq.core.records import (
     Removed,
     Unbound,
 )
-from oncemq.core.refusals import (
+from oncemq.core.refusals import QueueDoesNotExist, Refusal
+from oncemq.core.routed_outputs import ConsumerCancelled, Declared, Emptied
+from oncemq.core.routed_refusals import (
     ExchangeDoesNotExist,
     ExchangeInUse,
     ExchangeIsDefault,
     Inequivalent,
-    QueueDoesNotExist,
     QueueInUse,
     QueueLocked,
     QueueNotEmpty,
-    Refusal,
     UnknownExchangeType,
 )
-from oncemq.core.routed_outputs import ConsumerCancelled, Declared, Emptied
 from oncemq.core.settings import Settings, changed
 from oncemq.core.turn import Turn
 

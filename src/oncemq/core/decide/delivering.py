@@ -18,8 +18,9 @@ from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, LEASED
 from oncemq.core.outputs import Done
 from oncemq.core.queue import Queue
 from oncemq.core.records import DELETED, Delivered, Released, Removed
-from oncemq.core.refusals import ExclusiveConsumer, QueueDoesNotExist, QueueLocked
+from oncemq.core.refusals import QueueDoesNotExist
 from oncemq.core.routed_outputs import Consuming, Deliveries, Got, RoutedMessage
+from oncemq.core.routed_refusals import ExclusiveConsumer, QueueLocked
 from oncemq.core.turn import Turn
 
 DELIVERY_LIMIT = "delivery_limit"

@@ -7,9 +7,10 @@ from oncemq.core.exchange import DEFAULT_EXCHANGE
 from oncemq.core.host import Host
 from oncemq.core.queue import Queue
 from oncemq.core.records import Published
-from oncemq.core.refusals import DiskNearlyFull, ExchangeDoesNotExist, ExchangeIsInternal, Refusal
+from oncemq.core.refusals import DiskNearlyFull, Refusal
 from oncemq.core.routed_commands import Publish, Run
 from oncemq.core.routed_outputs import REJECTED, ROUTED, UNROUTED, PublishedRuns
+from oncemq.core.routed_refusals import ExchangeDoesNotExist, ExchangeIsInternal
 from oncemq.core.turn import Turn
 
 

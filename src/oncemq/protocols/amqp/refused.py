@@ -4,21 +4,22 @@ from collections.abc import Callable
 from typing import Any
 
 from oncemq.core import refusals as core
+from oncemq.core import routed_refusals as routed
 from oncemq.protocols.amqp import errors, refusals
 from oncemq.protocols.amqp.errors import Refusal
 
 REFUSED: dict[type[core.Refusal], Callable[[Any, str], Refusal]] = {
     core.QueueDoesNotExist: lambda r, host: refusals.not_found("queue", r.queue, host),
-    core.ExchangeDoesNotExist: lambda r, host: refusals.not_found("exchange", r.exchange, host),
-    core.UnknownExchangeType: lambda r, _: errors.unknown_exchange_type(r.type),
-    core.Inequivalent: lambda r, host: refusals.inequivalent(r.field, r.what, r.name, host, r.received, r.current),
-    core.QueueLocked: lambda r, host: refusals.locked(r.queue, host),
-    core.QueueInUse: lambda r, host: refusals.in_use("queue", r.queue, host),
-    core.QueueNotEmpty: lambda r, host: refusals.not_empty(r.queue, host),
-    core.ExchangeInUse: lambda r, host: refusals.in_use("exchange", r.exchange, host),
-    core.ExchangeIsDefault: lambda r, _: refusals.default_exchange(),
-    core.ExchangeIsInternal: lambda r, host: refusals.internal_exchange(r.exchange, host),
-    core.ExclusiveConsumer: lambda r, host: refusals.exclusive_use(r.queue, host),
+    routed.ExchangeDoesNotExist: lambda r, host: refusals.not_found("exchange", r.exchange, host),
+    routed.UnknownExchangeType: lambda r, _: errors.unknown_exchange_type(r.type),
+    routed.Inequivalent: lambda r, host: refusals.inequivalent(r.field, r.what, r.name, host, r.received, r.current),
+    routed.QueueLocked: lambda r, host: refusals.locked(r.queue, host),
+    routed.QueueInUse: lambda r, host: refusals.in_use("queue", r.queue, host),
+    routed.QueueNotEmpty: lambda r, host: refusals.not_empty(r.queue, host),
+    routed.ExchangeInUse: lambda r, host: refusals.in_use("exchange", r.exchange, host),
+    routed.ExchangeIsDefault: lambda r, _: refusals.default_exchange(),
+    routed.ExchangeIsInternal: lambda r, host: refusals.internal_exchange(r.exchange, host),
+    routed.ExclusiveConsumer: lambda r, host: refusals.exclusive_use(r.queue, host),
     core.DiskNearlyFull: lambda r, _: refusals.precondition_failed(f"disk nearly full: {r.free_bytes} bytes free"),
 }
 
