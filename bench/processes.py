@@ -86,6 +86,7 @@ def oncemq(data: Path | str, *options: str) -> Process:
     """This checkout's server; open mode unless `options` say otherwise."""
     mode = [] if "--sqs-auth" in options else ["--sqs-auth", "open"]
     command = [str(Path(sys.executable).parent / "oncemq"), "serve", "--data", str(data), "--sqs-port", "0"]
+    command += ["--amqp-port", "off"]
     return Process([*command, "--log-level", "error", *mode, *options], r"ready .*sqs=(\S+)")
 
 

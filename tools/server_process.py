@@ -35,6 +35,7 @@ class ServerProcess:
         data: Path,
         *options: str,
         port: int = 0,
+        amqp_port: int | str = "off",
         env: dict[str, str] | None = None,
         command: Sequence[str] = (str(COMMAND),),
     ) -> None:
@@ -42,6 +43,7 @@ class ServerProcess:
         self.command = command
         self.options = options
         self.port = port
+        self.amqp_port = amqp_port
         self.log = data.with_name(data.name + ".log")
         self.url = ""
         self._env = environment() if env is None else env
@@ -60,13 +62,17 @@ class ServerProcess:
 
     def start(self) -> "ServerProcess":
         """Start it and wait until it is ready. A port found free at the first start is kept for all later ones."""
-        arguments = [*self.command, "serve", "--data", str(self.data), "--sqs-port", str(self.port), *self.options]
+        ports = ["--sqs-port", str(self.port), "--amqp-port", str(self.amqp_port)]
+        arguments = [*self.command, "serve", "--data", str(self.data), *ports, *self.options]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, env=self._env
             )
-        self.url = self._read_ready_line().partition("sqs=")[2]
+        doors = dict(door.split("=", 1) for door in self._read_ready_line().split()[1:])
+        self.url = doors["sqs"]
         self.port = int(self.url.rpartition(":")[2])
+        if "amqp" in doors:
+            self.amqp_port = int(doors["amqp"].rpartition(":")[2])
         return self
 
     def _read_ready_line(self) -> str:

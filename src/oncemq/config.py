@@ -12,6 +12,7 @@ import msgspec
 from oncemq.net.addresses import is_loopback
 
 DEFAULT_SQS_PORT = 9324
+DEFAULT_AMQP_PORT = 5672
 OFF = "off"
 
 _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
@@ -50,7 +51,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
     data: str = "oncemq-data"
     host: str = "127.0.0.1"
     sqs_port: int | str = DEFAULT_SQS_PORT
-    amqp_port: int | str = OFF
+    amqp_port: int | str = DEFAULT_AMQP_PORT
     sqs_auth: str = "verify"
     keys: tuple[Key, ...] = ()
     users: tuple[User, ...] = ()
@@ -108,21 +109,31 @@ def _check(configuration: Configuration) -> None:
     _check_doors(configuration)
     _check_values(configuration)
     _check_keys(configuration.keys)
-    if is_loopback(configuration.host):
-        return
+    _check_users(configuration.users)
+    if not is_loopback(configuration.host):
+        _check_openness(configuration)
+
+
+def _check_openness(configuration: Configuration) -> None:
+    """Beyond loopback the doors that are open must know their callers."""
     if configuration.sqs_auth == "open":
         raise ConfigurationError(
             f"sqs-auth open takes any caller: it listens on loopback only, not on {configuration.host}"
         )
-    if not configuration.keys:
+    if not configuration.keys and port_number("sqs-port", configuration.sqs_port) is not None:
         raise ConfigurationError(
             f"listening on {configuration.host} with the default key test/test would let anybody in: configure keys"
+        )
+    if not configuration.users and port_number("amqp-port", configuration.amqp_port) is not None:
+        raise ConfigurationError(
+            f"listening on {configuration.host}, where guest/guest may not log in: configure users, or amqp-port off"
         )
 
 
 def _check_doors(configuration: Configuration) -> None:
     sqs = port_number("sqs-port", configuration.sqs_port)
-    if sqs is None and port_number("amqp-port", configuration.amqp_port) is None:
+    amqp = port_number("amqp-port", configuration.amqp_port)
+    if sqs is None and amqp is None:
         raise ConfigurationError("sqs-port and amqp-port are both off: there is nothing to serve")
     if (configuration.tls_certificate is None) != (configuration.tls_key is None):
         raise ConfigurationError("tls-certificate and tls-key go together")
@@ -155,3 +166,13 @@ def _check_keys(keys: tuple[Key, ...]) -> None:
         if key.id in seen:
             raise ConfigurationError(f"keys: {key.id} is there twice")
         seen.add(key.id)
+
+
+def _check_users(users: tuple[User, ...]) -> None:
+    seen: set[str] = set()
+    for user in users:
+        if not user.name or not user.password:
+            raise ConfigurationError("users: name and password must not be empty")
+        if user.name in seen:
+            raise ConfigurationError(f"users: {user.name} is there twice")
+        seen.add(user.name)

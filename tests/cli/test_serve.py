@@ -95,9 +95,13 @@ def test_everything_can_come_from_the_environment(tmp_path: Path) -> None:
         (["--sqs-port", "70000"], "sqs-port must be a port, 0 for any free one, or off, not '70000'"),
         (["--sqs-port", "-1"], "sqs-port must be a port, 0 for any free one, or off, not '-1'"),
         (["--sqs-port", "nine"], "sqs-port must be a port, 0 for any free one, or off, not 'nine'"),
-        (["--sqs-port", "off"], "sqs-port and amqp-port are both off: there is nothing to serve"),
-        (["--amqp-port", "5672"], "amqp-port: this version has no AMQP door yet; the only value is off"),
-        (["--amqp-port", "0"], "amqp-port: this version has no AMQP door yet; the only value is off"),
+        (["--sqs-port", "off", "--amqp-port", "off"], "sqs-port and amqp-port are both off: there is nothing to serve"),
+        (["--amqp-port", "70000"], "amqp-port must be a port, 0 for any free one, or off, not '70000'"),
+        (["--amqp-port", "rabbit"], "amqp-port must be a port, 0 for any free one, or off, not 'rabbit'"),
+        (
+            ["--host", "0.0.0.0", "--sqs-port", "off"],
+            "listening on 0.0.0.0, where guest/guest may not log in: configure users, or amqp-port off",
+        ),
         (["--sqs-auth", "none"], "sqs-auth must be verify or open, not 'none'"),
         (["--log-level", "loud"], "log-level: 'loud' is none"),
         (["--region", "US East"], "region must be a name like us-east-1, not 'US East'"),
@@ -138,6 +142,7 @@ def test_a_setting_that_cannot_be_is_named_before_anything_is_touched(
         ("sqs-port = 1.5", "sqs-port must be int or str, not float"),
         ('[[keys]]\nid = "a"', "the configuration missing required field secret - at keys[0]"),
         ('[[keys]]\nid = "a"\nsecret = ""', "keys: id and secret must not be empty"),
+        ('[[users]]\nname = "a"\npassword = ""', "users: name and password must not be empty"),
         (
             '[[keys]]\nid = "a"\nsecret = "b"\naccount = "12"',
             "keys: the account of a must have 12 digits, not '12'",
@@ -166,7 +171,8 @@ def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_an_address_that_is_not_here_is_named(tmp_path: Path) -> None:
     keys = write(tmp_path / "oncemq.toml", '[[keys]]\nid = "a"\nsecret = "b"\n')
-    ended = oncemq("serve", "--config", keys, "--data", tmp_path / "data", "--sqs-port", "0", "--host", "192.0.2.1")
+    ports = ("--sqs-port", "0", "--amqp-port", "off")
+    ended = oncemq("serve", "--config", keys, "--data", tmp_path / "data", "--host", "192.0.2.1", *ports)
     assert refusal(ended) == f"cannot listen on 192.0.2.1, port 0: {os.strerror(errno.EADDRNOTAVAIL)}"
     assert ended.status == 1
 

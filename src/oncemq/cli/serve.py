@@ -20,7 +20,7 @@ USAGE_STATUS = 2
 @click.option("--data", help="Folder of the journal.  [default: oncemq-data]")
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--sqs-port", help="Port of the SQS door; 0 for any free one, or off.  [default: 9324]")
-@click.option("--amqp-port", help="Port of the AMQP door. Not there yet: off is the only value.  [default: off]")
+@click.option("--amqp-port", help="Port of the AMQP door; 0 for any free one, or off.  [default: 5672]")
 @click.option("--sqs-auth", help="verify: check signatures. open: take any caller (loopback only).  [default: verify]")
 @click.option("--region", help="Region of requests that name none.  [default: us-east-1]")
 @click.option("--tls-certificate", help="PEM file; with it the doors speak TLS.")
@@ -34,7 +34,7 @@ USAGE_STATUS = 2
 def command(config_path: str | None, **given: Any) -> None:
     """Serve the queues of a data folder until SIGTERM. Every option is also an environment variable: ONCEMQ_SQS_PORT.
 
-    Prints one line when it serves: ready sqs=http://127.0.0.1:9324
+    Prints one line when it serves: ready sqs=http://127.0.0.1:9324 amqp=amqp://127.0.0.1:5672
     """
     try:
         configuration = load(config_path, given)

@@ -1,0 +1,121 @@
+"""basic.*: prefetch, consumers, get, and settling by anything but basic.ack."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from oncemq.core import routed_commands as commands
+from oncemq.core import routed_outputs as outputs
+from oncemq.protocols.amqp import errors
+from oncemq.protocols.amqp.asked import Asked
+from oncemq.protocols.amqp.delivering import parts_of
+from oncemq.protocols.amqp.errors import FrameFault
+from oncemq.protocols.amqp.methods import Method
+from oncemq.protocols.amqp.specification import basic_client as basic
+from oncemq.protocols.amqp.specification import basic_server
+from oncemq.protocols.amqp.writing import content_frames
+
+if TYPE_CHECKING:
+    from oncemq.protocols.amqp.channel import AmqpChannel
+
+
+def qos(channel: "AmqpChannel", method: basic.BasicQos, asked: list[Asked]) -> None:
+    """basic.qos"""
+    if method.prefetch_size:
+        raise FrameFault(errors.not_implemented("prefetch_size!=0 (" + str(method.prefetch_size) + ")"))
+    if method.global_:
+        command = commands.LimitChannel(channel.connection.host, channel, method.prefetch_count)
+        channel.ask(command, asked, lambda _: basic_server.BasicQosOk(), method.NUMBER)
+    else:
+        channel.limit = method.prefetch_count
+        channel.send(basic_server.BasicQosOk())
+
+
+def consume(channel: "AmqpChannel", method: basic.BasicConsume, asked: list[Asked]) -> None:
+    """basic.consume"""
+    tag = method.consumer_tag
+    if not tag:
+        channel.generated += 1
+        tag = f"amq.ctag-{id(channel.connection):x}-{channel.number}-{channel.generated}"
+    if tag in channel.consumers:
+        raise FrameFault(errors.consumer_tag_reused(tag))
+    priority = method.arguments.get("x-priority")
+    command = commands.Consume(
+        channel.connection.host,
+        channel.named(method.queue),
+        channel,
+        tag,
+        channel.limit,
+        method.no_ack,
+        method.exclusive,
+        priority if isinstance(priority, int) else 0,
+        channel.connection,
+    )
+    channel.consumers[tag] = 0
+    channel.no_ack[tag] = method.no_ack
+
+    def consuming(output: outputs.Consuming) -> Method | None:
+        if tag in channel.consumers:
+            channel.consumers[tag] = output.consumer
+        return None if method.no_wait else basic_server.BasicConsumeOk(tag)
+
+    channel.ask(command, asked, consuming, method.NUMBER)
+
+
+def cancel(channel: "AmqpChannel", method: basic.BasicCancel, asked: list[Asked]) -> None:
+    """basic.cancel"""
+    number = channel.consumers.get(method.consumer_tag, 0)
+    channel.forget(method.consumer_tag)
+    ok = None if method.no_wait else basic.BasicCancelOk(method.consumer_tag)
+    channel.ask(commands.Cancel(channel.connection.host, number), asked, lambda _: ok, method.NUMBER)
+
+
+def get(channel: "AmqpChannel", method: basic.BasicGet, asked: list[Asked]) -> None:
+    """basic.get"""
+    command = commands.Get(channel.connection.host, channel.named(method.queue), method.no_ack, channel.connection)
+
+    def got(output: outputs.Got) -> Method | None:
+        if output.message is None:
+            return basic_server.BasicGetEmpty()
+        lease = output.message.received.lease
+        tag = channel.unsettled.skip() if method.no_ack else channel.unsettled.hold(lease, 0)
+        route, header, body = parts_of(output.message)
+        exchange_end = 1 + route[0]
+        names = (route[1:exchange_end].decode(), route[exchange_end + 1 :].decode())
+        channel.send(basic_server.BasicGetOk(tag, output.message.redelivered, *names, output.ready))
+        frames = content_frames(channel.number, header, body, channel.connection.frame_bytes_max)
+        channel.connection.outgoing += frames
+        return None
+
+    channel.ask(command, asked, got, method.NUMBER)
+
+
+def reject(channel: "AmqpChannel", method: basic.BasicReject, asked: list[Asked]) -> None:
+    """basic.reject"""
+    outcome = commands.REQUEUE if method.requeue else commands.REJECT
+    channel.settle(method.delivery_tag, False, outcome, asked)
+
+
+def nack(channel: "AmqpChannel", method: basic.BasicNack, asked: list[Asked]) -> None:
+    """basic.nack"""
+    outcome = commands.REQUEUE if method.requeue else commands.REJECT
+    channel.settle(method.delivery_tag, method.multiple, outcome, asked)
+
+
+def recover(channel: "AmqpChannel", method: basic.BasicRecover, asked: list[Asked]) -> None:
+    """basic.recover"""
+    if not method.requeue:
+        raise FrameFault(errors.not_implemented("requeue=false"))
+    channel.settle(0, True, commands.REQUEUE, asked)
+    channel.gather(asked)
+    channel.send(basic_server.BasicRecoverOk())
+
+
+HANDLERS: dict[type[Any], Callable[["AmqpChannel", Any, list[Asked]], None]] = {
+    basic.BasicQos: qos,
+    basic.BasicConsume: consume,
+    basic.BasicCancel: cancel,
+    basic.BasicGet: get,
+    basic.BasicReject: reject,
+    basic.BasicNack: nack,
+    basic.BasicRecover: recover,
+}
