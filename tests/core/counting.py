@@ -22,6 +22,7 @@ def wrong_counts(state: Partition, *, timers: bool = True) -> list[str]:
             if timers:
                 wrong += [f"{queue.name}: {each}" for each in _wrong_in_timers(state, queue)]
         wrong += _wrong_in_messages(host)
+        wrong += list(_wrong_in_consumers(host))
         waiting = {parked.number for queue in host.queues.values() for parked in queue.parked.values()}
         if waiting != {parked.number for parked in host.parked_at.values()}:
             wrong.append("parked receives and their askers differ")
@@ -52,7 +53,7 @@ def _wrong_in_queue(queue: Queue) -> Iterator[str]:
         columns = [
             getattr(block, name) for name in ("message", "sent_ms", "deliveries", "token", "due_ms", "leased_ms")
         ]
-        columns += [column for column in (block.group, block.source) if column is not None]
+        columns += [column for column in (block.group, block.source, block.expires_ms) if column is not None]
         if {len(column) for column in columns} != {len(block.state)}:
             yield f"columns of block {block.number} differ in length"
         if any(block.state[: block.first_live]):
@@ -81,13 +82,34 @@ def _wrong_in_timers(state: Partition, queue: Queue) -> Iterator[str]:
     for block in queue.blocks.values():
         for index, entry_state in enumerate(block.state):
             entry = block.number << BLOCK_SHIFT | index
-            if entry_state in (LEASED, DELAYED) and not waits(block.due_ms[index], timers.ENTRY, entry):
+            due_ms = block.due_ms[index] if entry_state in (LEASED, DELAYED) else 0
+            expires_ms = block.expires_ms[index] if block.expires_ms is not None and entry_state == READY else 0
+            if due_ms and not waits(due_ms, timers.ENTRY, entry):
                 yield f"no timer for entry {entry}"
+            if entry_state == DELAYED and not due_ms:
+                yield f"entry {entry} is delayed for ever"
+            if expires_ms and not waits(expires_ms, timers.EXPIRY, entry):
+                yield f"no timer for the expiry of entry {entry}"
     for parked in queue.parked.values():
         if not waits(parked.due_ms, timers.PARKED, parked.number):
             yield f"no timer for the waiting receive {parked.number}"
-    if queue.live and not waits(queue.retention_due_ms, timers.RETENTION, 0):
+    if queue.live and queue.settings.retention_ms and not waits(queue.retention_due_ms, timers.RETENTION, 0):
         yield "no timer for the retention time"
+
+
+def _wrong_in_consumers(host: Host) -> Iterator[str]:
+    """Who is listed where, and what each channel holds unsettled."""
+    of_queues = [consumer.number for queue in host.queues.values() for consumer in queue.consumers]
+    of_channels = [number for channel in host.channels.values() for number in channel.consumers]
+    if sorted(of_queues) != sorted(of_channels):
+        yield f"queues have consumers {of_queues}, channels {of_channels}"
+    for consumer in host.consumers.values():
+        if consumer.unsettled < 0:
+            yield f"consumer {consumer.number} holds {consumer.unsettled}"
+    for channel in host.channels.values():
+        held = sum(each.unsettled for each in host.consumers.values() if each.channel is channel)
+        if held != channel.unsettled:
+            yield f"channel {channel.address} says {channel.unsettled} unsettled, its consumers {held}"
 
 
 def _wrong_in_messages(host: Host) -> Iterator[str]:
@@ -99,6 +121,8 @@ def _wrong_in_messages(host: Host) -> Iterator[str]:
     references: Counter[int] = Counter()
     segments: Counter[int] = Counter()
     for number, block in table.blocks.items():
+        if any(not block.references[index] for index in block.afterlives):
+            yield f"message block {number} keeps an afterlife that no message has"
         held = [index for index, count in enumerate(block.references) if count]
         if block.live != len(held):
             yield f"message block {number} says {block.live} live, counted {len(held)}"

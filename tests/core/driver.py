@@ -64,6 +64,9 @@ class Driver:
         self.batches: list[Batch] = []
         self.answers: dict[Any, Output | Refusal] = {}
         """Asker → its answer, once it came."""
+        self.channels: dict[Any, list[Output | Refusal]] = {}
+        """Address of a channel → what was sent to its consumers. One that is not in here takes no deliveries."""
+        self.contents: dict[int, Content] = {}
         self.bodies: dict[int, bytes] = {}
         """Position → body."""
         self.askers = 0
@@ -86,17 +89,23 @@ class Driver:
         self.askers += 1
         number = len(self.batches)
         segment, place = divmod(number, BATCHES_PER_SEGMENT)
-        gathering = Gathering(segment << SEGMENT_SHIFT | (place + 1) * BATCH_BYTES)
+        gathering = Gathering(segment << SEGMENT_SHIFT | (place + 1) * BATCH_BYTES, self._stored)
         outputs: list[Addressed] = []
         self.machine.decide(command, self.askers, self.now_ms, gathering, outputs)
         if gathering.parts:
             self.batches.append(Batch(b"".join(gathering.parts), self.now_ms, gathering.position))
+        self.contents.update(gathering.contents)
         self.bodies.update((position, content.body) for position, content in gathering.contents.items())
         for address, output in outputs:
-            if address is not None:
+            if address in self.channels:
+                self.channels[address].append(output)
+            elif address is not None:
                 assert address not in self.answers, "one asker, one answer"
                 self.answers[address] = output
         return self.askers
+
+    def _stored(self, position: int, length_bytes: int) -> Content:
+        return self.contents[position]
 
     def advance(self, milliseconds: int) -> None:
         """Turn the clock and let happen what is due."""

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from oncemq.core import commands, limits, refusals
+from oncemq.core import commands, limits, refusals, routed_refusals
+from oncemq.core import routed_commands as routed
 from oncemq.core.commands import Lease
 from oncemq.core.machine import DECIDE
 from oncemq.core.outputs import Results, Sent
 from oncemq.core.refusals import Refusal
+from oncemq.core.routed_outputs import PublishedRuns
 from tests.core.driver import Driver, message, pieces_of
+from tests.core.routed import Amqp, binding, traits
 
 Scene = Callable[[Driver], commands.Command]
 IN_FLIGHT = 5
@@ -136,7 +139,47 @@ def tagged(driver: Driver) -> commands.Command:
     return commands.TagQueue("/", "q", None, {"one": "more"})
 
 
+def exclusive_of_another(driver: Driver) -> commands.Command:
+    Amqp(driver).declare("mine", owner="one", exclusive=True)
+    return routed.EmptyQueue("/", "mine", "another")
+
+
+def consumed(driver: Driver) -> commands.Command:
+    Amqp(driver).consume("q")
+    return routed.RemoveQueue("/", "q", True, False, None)
+
+
+def not_empty(driver: Driver) -> commands.Command:
+    driver.send()
+    return routed.RemoveQueue("/", "q", False, True, None)
+
+
+def exchange_in_use(driver: Driver) -> commands.Command:
+    Amqp(driver).bind("amq.direct", "q")
+    return routed.DeleteExchange("/", "amq.direct", True)
+
+
+def internal(driver: Driver) -> commands.Command:
+    Amqp(driver).exchange("inner", internal=True)
+    return routed.Publish("/", [routed.Run("inner", [""], {}, [message().content])])
+
+
+def exclusive_consumer(driver: Driver) -> commands.Command:
+    Amqp(driver).consume("q", exclusive=True)
+    return routed.Consume("/", "q", "another", "tag", 0, False, False, 0, None)
+
+
 SCENES: dict[type[Refusal], Scene] = {
+    routed_refusals.ExchangeDoesNotExist: lambda driver: routed.Bind("/", binding("none", "q"), None),
+    routed_refusals.UnknownExchangeType: lambda driver: routed.DeclareExchange("/", "x", traits("round")),
+    routed_refusals.Inequivalent: lambda driver: routed.DeclareExchange("/", "amq.direct", traits("fanout")),
+    routed_refusals.QueueLocked: exclusive_of_another,
+    routed_refusals.QueueInUse: consumed,
+    routed_refusals.QueueNotEmpty: not_empty,
+    routed_refusals.ExchangeInUse: exchange_in_use,
+    routed_refusals.ExchangeIsDefault: lambda driver: routed.Bind("/", binding("", "q"), None),
+    routed_refusals.ExchangeIsInternal: internal,
+    routed_refusals.ExclusiveConsumer: exclusive_consumer,
     refusals.QueueDoesNotExist: lambda driver: send("none"),
     refusals.QueueExists: lambda driver: create("q", delay_ms=1_000),
     refusals.QueueDeletedRecently: deleted_recently,
@@ -187,6 +230,8 @@ def test_refusal(refusal: type[Refusal], monkeypatch: pytest.MonkeyPatch) -> Non
     answer = driver.ask(command)
     if isinstance(answer, Sent | Results):
         (answer,) = answer.results
+    if isinstance(answer, PublishedRuns):
+        (answer,) = answer.outcomes
     assert type(answer) is refusal
     assert len(driver.batches) == batches
     assert pieces_of(driver.machine.state) == before
