@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import sizes, throughput, wrk
+from bench import amqp, sizes, throughput, wrk
 from bench.table import Row, machine, markdown
 
 TURNS = 5
@@ -20,6 +20,8 @@ MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     "polls": sizes.long_polls,
     "queues": lambda: sizes.idle_queues(SECONDS),
     "rest": sizes.at_rest,
+    "amqp": lambda: amqp.throughput(TURNS, 300_000),
+    "amqp-latency": lambda: amqp.latency(3, 30_000),
 }
 
 
