@@ -23,16 +23,8 @@ class ServerProcess:
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
         command = [sys.executable, "-c", COMMAND, "serve", "--data", str(folder), "--sqs-port", "0"]
-        command += [
-            "--amqp-port",
-            "off",
-            "--sqs-auth",
-            "open",
-            "--checkpoint-bytes",
-            str(CHECKPOINT_BYTES),
-            "--log-level",
-            "warning",
-        ]
+        command += ["--sqs-auth", "open", "--checkpoint-bytes", str(CHECKPOINT_BYTES), "--log-level", "warning"]
+        command += ["--amqp-port", "off"]
         command += ["--segment-bytes", str(SEGMENT_BYTES)]
         self.began = time.monotonic()
         self.errors = folder.with_suffix(".log").open("ab")
