@@ -16,6 +16,10 @@ from oncemq.core.limits import DEDUPLICATION_GENERATIONS
 from oncemq.core.model import Piece
 from oncemq.core.pieces import DEDUPLICATION, Pieces, key_of
 
+GROUP_HEADER = "x-group-id"
+DEDUPLICATION_HEADER = "x-deduplication-header"
+"""Headers by which a message published through AMQP says its group and its deduplication id."""
+
 KEY_BYTES = 16
 ROW_BYTES = 24
 

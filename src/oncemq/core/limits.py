@@ -59,3 +59,8 @@ TIMER_ITEMS_STALE = 100_000
 
 DELIVERIES_PER_STEP = 256
 """Messages that one consumer is sent at once, before the next command is decided."""
+
+RECEIVED_BODY_BYTES = 1_048_576
+"""A larger body is counted in its queue, but never received through SQS."""
+RECEIVED_STORED_BYTES = RECEIVED_BODY_BYTES + 262_144
+"""A message that takes more than this where it is stored has a larger body, whatever stands beside it."""

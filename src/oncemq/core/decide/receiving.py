@@ -12,8 +12,10 @@ from oncemq.core.limits import (
     LEASED_ENTRIES_FIFO,
     LEASED_ENTRIES_STANDARD,
     PARKED_RECEIVES_PER_QUEUE,
+    RECEIVED_BODY_BYTES,
+    RECEIVED_STORED_BYTES,
 )
-from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, LEASED, Parked
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, CONTENT_AMQP, LEASED, Parked
 from oncemq.core.outputs import Received, ReceivedMessage
 from oncemq.core.queue import Queue
 from oncemq.core.records import Delivered, LeaseExtended, Moved, Released
@@ -121,7 +123,7 @@ def take(
     maximum = min(maximum, limit - queue.leased)
     taken: list[int] = []
     while queue.ready and len(taken) < maximum:
-        entries = queue.order.peek(maximum - len(taken), turn.now_ms)
+        entries = _receivable(turn, host, queue, maximum - len(taken))
         dead = _over_limit(host, queue, entries)
         if dead and dead_letters > 0:
             _dead_letter(turn, host, queue, dead)
@@ -143,6 +145,28 @@ def take(
     if taken and not visibility_timeout_ms:
         turn.emit(Released(host.number, queue.number, taken, 0, True, False))
     return messages
+
+
+def _receivable(turn: Turn, host: Host, queue: Queue, wanted: int) -> list[int]:
+    """The next entries whose bodies a receive can carry: the others are for consumers."""
+    looked_at = wanted
+    while True:
+        entries = queue.order.peek(looked_at, turn.now_ms)
+        found = [entry for entry in entries if not _is_too_large(turn, host, queue, entry)]
+        if len(found) == len(entries) or len(found) >= wanted or len(entries) < looked_at:
+            return found[:wanted]
+        looked_at *= 2
+
+
+def _is_too_large(turn: Turn, host: Host, queue: Queue, entry: int) -> bool:
+    message = queue.blocks[entry >> BLOCK_SHIFT].message[entry & BLOCK_MASK]
+    position, length = host.messages.place(message)
+    if length <= RECEIVED_BODY_BYTES:
+        return False
+    if length > RECEIVED_STORED_BYTES:
+        return True
+    content = turn.log.content(position, length)
+    return content.kind == CONTENT_AMQP and len(content.body) > RECEIVED_BODY_BYTES
 
 
 def received(host: Host, queue: Queue, entry: int) -> ReceivedMessage:

@@ -78,7 +78,7 @@ def get(channel: "AmqpChannel", method: basic.BasicGet, asked: list[Asked]) -> N
             return basic_server.BasicGetEmpty()
         lease = output.message.received.lease
         tag = channel.unsettled.skip() if method.no_ack else channel.unsettled.hold(lease, 0)
-        route, header, body = parts_of(output.message)
+        route, header, body = parts_of(output.message, channel.connection.frame_bytes_max)
         exchange_end = 1 + route[0]
         names = (route[1:exchange_end].decode(), route[exchange_end + 1 :].decode())
         channel.send(basic_server.BasicGetOk(tag, output.message.redelivered, *names, output.ready))

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from oncemq.core.commands import Lease
 from oncemq.core.model import CONTENT_AMQP
 from oncemq.core.routed_outputs import Deliveries, RoutedMessage
-from oncemq.protocols.amqp import properties
 from oncemq.protocols.amqp.deaths import with_deaths
 from oncemq.protocols.amqp.errors import FrameFault
 from oncemq.protocols.amqp.refusals import unknown_delivery_tag
 from oncemq.protocols.amqp.writing import DeliveryPrefix, content_frames, encode_route
+from oncemq.protocols.crossing import as_amqp
 
 if TYPE_CHECKING:
     from oncemq.protocols.amqp.channel import AmqpChannel
@@ -68,23 +68,24 @@ def deliver(channel: "AmqpChannel", output: Deliveries, no_ack: bool) -> None:
     connection = channel.connection
     outgoing, unsettled = connection.outgoing, channel.unsettled
     for message in output.messages:
-        route, header, body = parts_of(message)
+        route, header, body = parts_of(message, connection.frame_bytes_max)
         tag = unsettled.skip() if no_ack else unsettled.hold(message.received.lease, output.consumer)
         outgoing.append(prefix.frame(tag, message.redelivered, route))
         outgoing += content_frames(channel.number, header, body, connection.frame_bytes_max)
 
 
-def parts_of(message: RoutedMessage) -> tuple[bytes, bytes, bytes]:
+def parts_of(message: RoutedMessage, frame_bytes_max: int) -> tuple[bytes, bytes, bytes]:
     """Route, content header and body, as this message is delivered."""
     content = message.received.content
     assert content is not None
-    stored = content.properties
-    if content.kind != CONTENT_AMQP:
-        return encode_route("", ""), properties.encode(properties.Properties(), len(content.body)), content.body
-    exchange_end = 1 + stored[0]
-    route_end = exchange_end + 1 + stored[exchange_end]
-    header = stored[route_end:]
+    if content.kind == CONTENT_AMQP:
+        stored = content.properties
+        exchange_end = 1 + stored[0]
+        route_end = exchange_end + 1 + stored[exchange_end]
+        route, header = stored[:route_end], stored[route_end:]
+    else:
+        route, header = encode_route("", ""), as_amqp(content, message.received.sent_ms, frame_bytes_max)
     if message.afterlife is None:
-        return stored[:route_end], header, content.body
+        return route, header, content.body
     afterlife = message.afterlife
     return encode_route(afterlife.exchange, afterlife.routing_key), with_deaths(header, afterlife), content.body

@@ -1,16 +1,17 @@
 """A message between the wire and the store.
 
-Stored body: the text in UTF-8. Stored properties: empty when there is nothing to keep, else MessagePack of Properties.
+Stored body: the text in UTF-8. Stored properties: empty when there is nothing to keep, else MessagePack of
+SqsProperties.
 """
 
 import base64
 import re
-from typing import Any
 
 import msgspec
 
 from oncemq.core.commands import NewMessage
 from oncemq.core.model import CONTENT_SQS, Content
+from oncemq.protocols.crossing import as_sqs
 from oncemq.protocols.sqs.digests import md5_of_attributes, md5_of_body
 from oncemq.protocols.sqs.errors import INVALID_PARAMETER_VALUE, Rejected, invalid_parameter, missing_parameter
 from oncemq.protocols.sqs.limits import DELAY_SECONDS_MAXIMUM, EXTENDED_DELAY_SECONDS_MAXIMUM, MESSAGE_BYTES
@@ -22,23 +23,13 @@ from oncemq.protocols.sqs.message_attributes import (
 )
 from oncemq.protocols.sqs.requests import MessageMembers
 from oncemq.protocols.sqs.text import check_text, is_valid_text
+from oncemq.protocols.stored import NO_PROPERTIES, SqsProperties, encode_properties, sqs_properties
 
 DELAY_ATTRIBUTE = "oncemq.DelaySeconds"
 """A Number attribute that delays its message for longer than DelaySeconds can."""
 BODY_ATTRIBUTE = "oncemq.body"
 
 _IDENTIFIER = re.compile(r"[!-~]{1,128}")
-
-
-class Properties(msgspec.Struct, array_like=True):
-    """What is kept beside the body. `sender` is None for the queue's own account."""
-
-    attributes: list[tuple[str, str, Any]] = []
-    """As message_attributes.Attribute: MessagePack itself tells str from bytes."""
-    trace_header: str | None = None
-    group: str | None = None
-    deduplication_id: str | None = None
-    sender: str | None = None
 
 
 class Outgoing(msgspec.Struct):
@@ -48,11 +39,6 @@ class Outgoing(msgspec.Struct):
     md5_of_body: str
     md5_of_attributes: str | None = None
     md5_of_system_attributes: str | None = None
-
-
-_encode_properties = msgspec.msgpack.Encoder().encode
-_decode_properties = msgspec.msgpack.Decoder(Properties).decode
-_NO_PROPERTIES = Properties()
 
 
 def read_message(given: MessageMembers, sender: str | None) -> Outgoing:
@@ -83,8 +69,8 @@ def _read_rich_message(given: MessageMembers, body: bytes, sender: str | None) -
     size_bytes = len(body) + attributes_bytes(attributes)
     _check_size(size_bytes)
     trace_header = str(system[0][2]) if system else None
-    properties = Properties(attributes, trace_header, group, deduplication_id, sender)
-    packed = b"" if properties == _NO_PROPERTIES else _encode_properties(properties)
+    properties = SqsProperties(attributes, trace_header, group, deduplication_id, sender)
+    packed = b"" if properties == NO_PROPERTIES else encode_properties(properties)
     delay_ms = _extended_delay_ms(attributes)
     if delay_ms is None:
         delay_ms = _delay_ms(given.delay_seconds)
@@ -111,9 +97,9 @@ def read_identifier(given: str | None, name: str) -> str | None:
     raise invalid_parameter(given, name, reason)
 
 
-def properties_of(content: Content) -> Properties:
-    """What was kept beside the body of an SQS message. Not to be changed: the empty one is shared."""
-    return _decode_properties(content.properties) if content.properties else _NO_PROPERTIES
+def properties_of(content: Content) -> SqsProperties:
+    """What stands beside the body, whichever door it came through. Not to be changed: the empty one is shared."""
+    return sqs_properties(content) if content.kind == CONTENT_SQS else as_sqs(content)
 
 
 def text_of(content: Content) -> tuple[str, list[Attribute]]:

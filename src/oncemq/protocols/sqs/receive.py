@@ -7,7 +7,7 @@ from oncemq.core.commands import ReceiveMessages
 from oncemq.core.outputs import Output, Received, ReceivedMessage
 from oncemq.protocols.sqs import requests
 from oncemq.protocols.sqs.call import Asked, Call
-from oncemq.protocols.sqs.content import Properties, properties_of, read_identifier, text_of
+from oncemq.protocols.sqs.content import properties_of, read_identifier, text_of
 from oncemq.protocols.sqs.digests import md5_of_attributes, md5_of_body
 from oncemq.protocols.sqs.errors import INVALID_ATTRIBUTE_NAME, Rejected, invalid_parameter
 from oncemq.protocols.sqs.handles import HostIdentity, sequence_number
@@ -19,6 +19,7 @@ from oncemq.protocols.sqs.limits import (
 from oncemq.protocols.sqs.message_attributes import Attribute, WantedAttributes
 from oncemq.protocols.sqs.responses import Message, ReceivedAttributeValue, ReceiveMessageResult
 from oncemq.protocols.sqs.urls import Place
+from oncemq.protocols.stored import SqsProperties
 
 SYSTEM_ATTRIBUTES = frozenset(
     {
@@ -103,7 +104,7 @@ def _add_attributes(message: Message, attributes: list[Attribute]) -> None:
 
 
 def _system_attributes(
-    place: Place, wanted: frozenset[str], received: ReceivedMessage, properties: Properties
+    place: Place, wanted: frozenset[str], received: ReceivedMessage, properties: SqsProperties
 ) -> dict[str, str]:
     shown = {
         "SenderId": properties.sender or place.account,
