@@ -32,11 +32,18 @@ class Headers:
 
 
 def _fits(arguments: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:
-    how = arguments.get(X_MATCH, "all")
+    how = arguments.get(X_MATCH)
+    if not isinstance(how, str):
+        how = "all"
     wanted = {
         name: value
         for name, value in arguments.items()
         if name != X_MATCH and (how.endswith("-with-x") or not name.startswith("x-"))
     }
-    fitting = [name in headers and (value is None or headers[name] == value) for name, value in wanted.items()]
+    fitting = [name in headers and _equal(value, headers[name]) for name, value in wanted.items()]
     return any(fitting) if how.startswith("any") else all(fitting)
+
+
+def _equal(wanted: Any, value: Any) -> bool:
+    """Of another type it is another value (to Python, True is 1)."""
+    return wanted is None or (type(wanted) is type(value) and wanted == value)

@@ -20,6 +20,11 @@ class _Node:
         self.targets: list[tuple[str, str]] = []
 
 
+def _words(key: str) -> list[str]:
+    """An empty key has none; between two dots is an empty one."""
+    return key.split(".") if key else []
+
+
 class Topic:
     """A tree of words."""
 
@@ -29,14 +34,14 @@ class Topic:
     def add(self, binding: Binding) -> None:
         """A new binding."""
         node = self.root
-        for word in binding.routing_key.split("."):
+        for word in _words(binding.routing_key):
             node = node.branches.setdefault(word, _Node())
         node.targets.append(binding.target)
 
     def remove(self, binding: Binding) -> None:
         """A binding that was added goes, and with it the branches that only it needed."""
         path = [self.root]
-        words = binding.routing_key.split(".")
+        words = _words(binding.routing_key)
         for word in words:
             path.append(path[-1].branches[word])
         path[-1].targets.remove(binding.target)
@@ -48,7 +53,7 @@ class Topic:
 
     def match(self, routing_key: str, headers: Mapping[str, Any]) -> list[tuple[str, str]]:
         """All whose pattern fits, each binding once."""
-        words = routing_key.split(".")
+        words = _words(routing_key)
         found: list[tuple[str, str]] = []
         seen: dict[tuple[int, int], None] = {}
         walk = [(self.root, 0)]
