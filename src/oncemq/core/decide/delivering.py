@@ -4,10 +4,12 @@ Consumers of the highest priority that have room are served in turn, one message
 has room for at once.
 """
 
+from collections import Counter
 from typing import Any
 
 from oncemq.core import routed_commands as commands
 from oncemq.core import timers
+from oncemq.core.commands import Lease
 from oncemq.core.consumer import UNLIMITED, Channel, Consumer
 from oncemq.core.decide.dead_lettering import REASON_REJECTED, dead_letter
 from oncemq.core.decide.declaring import drop_queue
@@ -33,12 +35,14 @@ def deliver(turn: Turn, host: Host, queue: Queue) -> None:
         if not waiting:
             break
         share = min(DELIVERIES_PER_STEP, waiting[0].room) if len(waiting) == 1 else 1
+        if queue.fifo:  # what follows in a group may go only as `peek` says it when its first is held
+            del waiting[1:]
         entries = queue.order.peek(min(share * len(waiting), queue.ready), turn.now_ms)
         if not entries:
             break
-        for at, consumer in enumerate(waiting):
-            own = entries[at * share : (at + 1) * share] if len(waiting) > 1 else entries
-            if own:
+        for consumer in waiting:
+            if entries and consumer.room > 0:  # another of its channel may just have taken the last
+                own, entries = entries[:share], entries[share:]
                 _send(turn, host, queue, consumer, own)
                 queue.consumers.remove(consumer)
                 queue.consumers.append(consumer)
@@ -119,14 +123,14 @@ def cancel(turn: Turn, command: commands.Cancel, address: Any) -> None:
     """Answers Done."""
     host = turn.state.hosts[command.host]
     consumer = host.consumers.get(command.consumer)
-    if consumer is not None:
+    if consumer is not None and consumer.number in consumer.channel.consumers:
         end_consumer(turn, host, consumer)
     turn.answer(address, Done())
 
 
 def end_consumer(turn: Turn, host: Host, consumer: Consumer) -> None:
     """It is sent nothing more; a queue that only lived for its consumers goes with the last."""
-    del host.consumers[consumer.number], consumer.channel.consumers[consumer.number]
+    host.forget(consumer)
     queue = host.queues_by_number.get(consumer.queue)
     if queue is None:
         return
@@ -154,24 +158,40 @@ def get(turn: Turn, command: commands.Get, address: Any) -> None:
 def settle(turn: Turn, command: commands.Settle, address: Any) -> None:
     """Answers nothing. What is no longer held under its token is passed over."""
     host = turn.state.hosts[command.host]
-    by_queue: dict[int, list[int]] = {}
-    for lease in command.leases:
-        queue = host.queues_by_number.get(lease.queue)
-        if queue is not None and queue.state_of(lease.entry) == LEASED and queue.token_of(lease.entry) == lease.token:
-            by_queue.setdefault(lease.queue, []).append(lease.entry)
+    by_queue = _held(host, command.leases)
     channels: dict[int, Channel] = {}
-    for number in command.consumers:
+    for number, count in Counter(command.consumers).items():
         consumer = host.consumers.get(number)
         if consumer is not None:
-            consumer.unsettled -= 1
-            consumer.channel.unsettled -= 1
+            consumer.unsettled -= count
+            consumer.channel.unsettled -= count
             channels[id(consumer.channel)] = consumer.channel
+            if not consumer.unsettled and consumer.channel.ended.pop(number, None) is not None:
+                del host.consumers[number]
     for number, entries in by_queue.items():
         queue = host.queues_by_number[number]
         _settle_in(turn, host, queue, entries, command.outcome)
         turn.wake(host, queue)
     for channel in channels.values():
         _wake_queues_of(turn, host, channel)
+
+
+def _held(host: Host, leases: list[Lease]) -> dict[int, list[int]]:
+    """Queue number → entries that are still held under the tokens of these leases."""
+    held: dict[int, list[int]] = {}
+    for lease in leases:
+        queue = host.queues_by_number.get(lease.queue)
+        block = queue.blocks.get(lease.entry >> BLOCK_SHIFT) if queue is not None else None
+        if block is None:
+            continue
+        index = lease.entry & BLOCK_MASK
+        if index < len(block.state) and block.state[index] == LEASED and block.token[index] == lease.token:
+            entries = held.get(lease.queue)
+            if entries is None:
+                held[lease.queue] = [lease.entry]
+            else:
+                entries.append(lease.entry)
+    return held
 
 
 def _settle_in(turn: Turn, host: Host, queue: Queue, entries: list[int], outcome: int) -> None:
@@ -217,11 +237,9 @@ def close_channel(turn: Turn, command: commands.CloseChannel, address: Any) -> N
     if channel is not None:
         for consumer in list(channel.consumers.values()):
             end_consumer(turn, host, consumer)
-    by_queue: dict[int, list[int]] = {}
-    for lease in command.leases:
-        queue = host.queues_by_number.get(lease.queue)
-        if queue is not None and queue.state_of(lease.entry) == LEASED and queue.token_of(lease.entry) == lease.token:
-            by_queue.setdefault(lease.queue, []).append(lease.entry)
+        for number in channel.ended:
+            del host.consumers[number]
+    by_queue = _held(host, command.leases)
     for number, entries in by_queue.items():
         queue = host.queues_by_number[number]
         give_back(turn, host, queue, entries, failed=command.failed)
