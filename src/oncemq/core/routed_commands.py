@@ -81,6 +81,10 @@ class Run(msgspec.Struct):
     priority: int = 0
     expiration_ms: int | None = None
     mandatory: bool = False
+    group: str | None = None
+    """Message group: one after another in a FIFO queue, in turn with others elsewhere."""
+    deduplication: bytes | None = None
+    """Deduplication id, for the queues that look at it."""
 
 
 class Publish(HostCommand):

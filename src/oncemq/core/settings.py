@@ -55,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True):
     maximum_priority: int | None = None
     delivery_limit: int | None = None
     single_active_consumer: bool = False
+    deduplicates: bool = False
+    """Looks at the deduplication ids of what is published through AMQP. A FIFO queue does so anyway."""
     arguments: dict[str, Any] = {}
     """As declared through AMQP."""
     text: dict[str, str] = {}

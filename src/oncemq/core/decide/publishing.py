@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from oncemq.core.decide.routing import place_in, route
+from oncemq.core.decide.routing import route
+from oncemq.core.decide.storing import store
 from oncemq.core.exchange import DEFAULT_EXCHANGE
 from oncemq.core.host import Host
 from oncemq.core.queue import Queue
-from oncemq.core.records import Published
 from oncemq.core.refusals import DiskNearlyFull, Refusal
 from oncemq.core.routed_commands import Publish, Run
 from oncemq.core.routed_outputs import REJECTED, ROUTED, UNROUTED, PublishedRuns
@@ -38,10 +38,7 @@ def _publish_run(turn: Turn, host: Host, run: Run) -> int | Refusal:
         return UNROUTED
     if any(_is_full(queue, len(run.contents)) for queue in queues):
         return REJECTED
-    places = [place_in(turn, queue, run.priority, run.expiration_ms) for queue in queues]
-    turn.emit(Published(host.number, host.messages.next, places, 0, None, None, 0, run.contents))
-    for queue in queues:
-        turn.wake(host, queue)
+    store(turn, host, run, queues)
     return ROUTED
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from oncemq.core.deduplication import DEDUPLICATION_HEADER, GROUP_HEADER
 from oncemq.core.model import CONTENT_AMQP, Content
 from oncemq.core.outputs import Output
 from oncemq.core.refusals import Refusal as CoreRefusal
@@ -61,6 +62,8 @@ class Publisher:
             properties.read_priority(header) or 0,
             _expiration_ms(header),
             method.mandatory,
+            _group(headers),
+            _deduplication(headers),
         )
 
     def _check_user(self, header: bytes) -> None:
@@ -74,6 +77,16 @@ class Publisher:
         """The runs since the last call."""
         runs, self.runs, self._last = self.runs, [], None
         return runs
+
+
+def _group(headers: Table) -> str | None:
+    group = headers.get(GROUP_HEADER)
+    return group if isinstance(group, str) else None
+
+
+def _deduplication(headers: Table) -> bytes | None:
+    given = headers.get(DEDUPLICATION_HEADER)
+    return None if given is None else given if isinstance(given, bytes) else str(given).encode()
 
 
 def _copies(headers: Table, name: str) -> list[str]:

@@ -13,6 +13,7 @@ NUMBERS = {
     "x-max-length": "maximum_length",
     "x-max-priority": "maximum_priority",
     "x-delivery-limit": "delivery_limit",
+    "x-cache-ttl": "deduplication_window_ms",
 }
 TEXTS = {
     "x-overflow": "overflow",
@@ -47,6 +48,8 @@ def settings_of(method: QueueDeclare, host: str) -> dict[str, Any]:
             settings[field] = value
     if settings.get("overflow", OVERFLOWS[0]) not in OVERFLOWS:
         raise FrameFault(invalid_argument("x-overflow", "queue", method.queue, host, "invalid_overflow"))
+    if arguments.get("x-message-deduplication") is True:
+        settings["deduplicates"] = True
     if arguments.get("x-single-active-consumer") is True:
         settings["single_active_consumer"] = True
     return settings

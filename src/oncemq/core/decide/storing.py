@@ -1,0 +1,62 @@
+"""A routed run into its queues: stored once for all queues that take it in the same way.
+
+Queues that deduplicate look at each message by itself. A duplicate is not stored, and its publisher is told that it
+is: it is, from the first time.
+"""
+
+from hashlib import sha256
+
+from oncemq.core.decide.routing import place_in
+from oncemq.core.deduplication import digest
+from oncemq.core.host import Host
+from oncemq.core.model import Content
+from oncemq.core.queue import Queue
+from oncemq.core.records import Published
+from oncemq.core.routed_commands import Run
+from oncemq.core.turn import Turn
+
+Way = tuple[int, str | None]
+"""Delay and group."""
+
+
+def store(turn: Turn, host: Host, run: Run, queues: list[Queue]) -> None:
+    """An entry in each queue for each message."""
+    ways: dict[Way, list[Queue]] = {}
+    for queue in queues:
+        if _deduplicates(queue, run):
+            for content in run.contents:
+                _store_once(turn, host, run, queue, content)
+        else:
+            ways.setdefault(_way(queue, run), []).append(queue)
+        turn.wake(host, queue)
+    for (delay_ms, group), alike in ways.items():
+        places = [place_in(turn, queue, run.priority, run.expiration_ms) for queue in alike]
+        due_ms = turn.now_ms + delay_ms if delay_ms else 0
+        turn.emit(Published(host.number, host.messages.next, places, due_ms, group, None, 0, run.contents))
+
+
+def _way(queue: Queue, run: Run) -> Way:
+    """A queue with priorities has no groups: its order is that of the priorities."""
+    settings = queue.settings
+    return settings.delay_ms, None if settings.maximum_priority else run.group
+
+
+def _deduplicates(queue: Queue, run: Run) -> bool:
+    if run.deduplication is not None:
+        return queue.fifo or queue.settings.deduplicates
+    return queue.fifo and queue.settings.content_based_deduplication
+
+
+def _store_once(turn: Turn, host: Host, run: Run, queue: Queue, content: Content) -> None:
+    settings = queue.settings
+    given = run.deduplication
+    if given is None:
+        given = sha256(content.body).hexdigest().encode()
+    key = digest(given, run.group if settings.deduplicates_by_group else None)
+    window_ms = settings.deduplication_window_ms
+    if queue.deduplication.first(key, turn.now_ms, window_ms) is not None:
+        return
+    delay_ms, group = _way(queue, run)
+    places = [place_in(turn, queue, run.priority, run.expiration_ms)]
+    due_ms = turn.now_ms + delay_ms if delay_ms else 0
+    turn.emit(Published(host.number, host.messages.next, places, due_ms, group, key, window_ms, [content]))
