@@ -10,13 +10,15 @@ UNLIMITED = 1 << 62
 class Channel:
     """What the consumers of one channel share: how many unsettled messages it may hold."""
 
-    __slots__ = ("address", "consumers", "limit", "unsettled")
+    __slots__ = ("address", "consumers", "ended", "limit", "unsettled")
 
     def __init__(self, address: Any) -> None:
         self.address = address
         self.limit = UNLIMITED
         self.unsettled = 0
         self.consumers: dict[int, Consumer] = {}
+        self.ended: dict[int, Consumer] = {}
+        """Those that get nothing more and hold unsettled messages yet."""
 
     @property
     def room(self) -> int:

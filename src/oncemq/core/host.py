@@ -54,7 +54,7 @@ class Host(Piece):
         self.channels: dict[object, Channel] = {}
         """By address. Not durable."""
         self.consumers: dict[int, Consumer] = {}
-        """By number. Not durable."""
+        """By number, those too that have ended and hold unsettled messages yet. Not durable."""
         self.next_consumer = 1
         self.tasks: dict[int, MoveTask] = {}
         self.deleted_ms: dict[str, int] = {}
@@ -62,6 +62,14 @@ class Host(Piece):
         self.next_parked = 1
         self.parked_at: dict[object, Parked] = {}
         """Asker → its waiting receive. Not durable."""
+
+    def forget(self, consumer: Consumer) -> None:
+        """It gets nothing more. What it holds counts on its channel until it is settled."""
+        del consumer.channel.consumers[consumer.number]
+        if consumer.unsettled:
+            consumer.channel.ended[consumer.number] = consumer
+        else:
+            del self.consumers[consumer.number]
 
     def touch(self) -> None:
         """The host itself is about to change."""

@@ -5,7 +5,6 @@ from typing import Any, TypeVar
 
 from oncemq.core import commands
 from oncemq.core.decide.access import refused_access
-from oncemq.core.decide.tasks import end_tasks_of
 from oncemq.core.host import Host
 from oncemq.core.limits import PURGE_INTERVAL_MS, QUEUES_PER_HOST, TAGS_PER_QUEUE, VIRTUAL_HOSTS
 from oncemq.core.outputs import Done, QueueInfo, QueueNames
@@ -15,7 +14,6 @@ from oncemq.core.records import (
     HostCreated,
     QueueChanged,
     QueueCreated,
-    QueueDeleted,
     QueuePurged,
     QueueTagged,
 )
@@ -167,12 +165,7 @@ def change_queue(turn: Turn, host: Host, queue: Queue, command: commands.ChangeQ
 @on_queue("DeleteQueue")
 def delete_queue(turn: Turn, host: Host, queue: Queue, command: commands.DeleteQueue) -> Done:
     """The queue and its messages are gone; who waited on it is told so."""
-    end_tasks_of(turn, host, queue, "FAILED", "AWS.SimpleQueueService.NonExistentQueue")
-    parked = list(queue.parked.values())
-    turn.emit(QueueDeleted(host.number, queue.number))
-    for waiting in parked:
-        del host.parked_at[waiting.address]
-        turn.answer(waiting.address, QueueDoesNotExist(queue.name))
+    drop_queue(turn, host, queue)
     return Done()
 
 

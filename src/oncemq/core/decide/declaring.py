@@ -237,7 +237,7 @@ def drop_queue(turn: Turn, host: Host, queue: Queue) -> None:
         del host.parked_at[waiting.address]
         turn.answer(waiting.address, QueueDoesNotExist(queue.name))
     for consumer in consumers:
-        del host.consumers[consumer.number], consumer.channel.consumers[consumer.number]
+        host.forget(consumer)
         turn.answer(consumer.channel.address, ConsumerCancelled(consumer.number, consumer.tag))
 
 
