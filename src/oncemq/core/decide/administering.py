@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from oncemq.core import commands
 from oncemq.core.decide.access import refused_access
+from oncemq.core.decide.declaring import drop_queue
 from oncemq.core.host import Host
 from oncemq.core.limits import PURGE_INTERVAL_MS, QUEUES_PER_HOST, TAGS_PER_QUEUE, VIRTUAL_HOSTS
 from oncemq.core.outputs import Done, QueueInfo, QueueNames
