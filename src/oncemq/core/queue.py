@@ -67,6 +67,8 @@ class Queue(Piece):
         "settings",
         "sources",
         "tags",
+        "unused_due_ms",
+        "used_ms",
     )
 
     def __init__(
@@ -106,6 +108,8 @@ class Queue(Piece):
         """What a checkpoint remembered of the order, until it is made anew."""
         self.retention_due_ms = 0
         """When the timer looks for expired messages next; 0: not at all. Not durable."""
+        self.used_ms = self.unused_due_ms = 0
+        """When it was last used, and when the timer asks whether it still is (0: not at all). Not durable."""
         self.order: Plain | Fifo | Fair = Fifo(self) if settings.kind == FIFO else Plain(self)
 
     @property

@@ -10,7 +10,7 @@ from oncemq.core import timers
 from oncemq.core.apply import watch_retention
 from oncemq.core.decide.tasks import RUNNING
 from oncemq.core.host import Partition
-from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, DELAYED, LEASED, Block
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, DELAYED, GONE, LEASED, Block
 from oncemq.core.queue import Queue
 from oncemq.core.timers import Timers, bucket_of
 
@@ -23,6 +23,9 @@ def rebuild(state: Partition, now_ms: int) -> None:
     for host in state.hosts.values():
         for queue in host.queues.values():
             queue.retention_due_ms = 0
+            if queue.settings.expires_ms is not None:
+                queue.used_ms, queue.unused_due_ms = now_ms, now_ms + queue.settings.expires_ms
+                state.timers.add(queue.unused_due_ms, host.number, queue.number, timers.UNUSED, 0)
             watch_retention(state, queue, now_ms)
             for block in queue.blocks.values():
                 for due_ms, entry in _entries(block):
@@ -65,8 +68,12 @@ def _holding(queue: Queue, bucket: int, kind: int, items: list[int]) -> list[int
     """Those of a bucket's items that the queue still waits for in this bucket."""
     if kind == timers.ENTRY:
         return [entry for entry in dict.fromkeys(items) if _waits(queue, entry, bucket)]
+    if kind == timers.EXPIRY:
+        return [entry for entry in dict.fromkeys(items) if _expires(queue, entry, bucket)]
     if kind == timers.RETENTION:
         return items[:1] if bucket_of(queue.retention_due_ms) == bucket else []
+    if kind == timers.UNUSED:
+        return items[:1] if bucket_of(queue.unused_due_ms) == bucket else []
     if kind == timers.PARKED:
         return [number for number in items if number in queue.parked]
     return items
@@ -78,3 +85,10 @@ def _waits(queue: Queue, entry: int, bucket: int) -> bool:
         return False
     index = entry & BLOCK_MASK
     return block.state[index] in WAITING_STATES and bucket_of(block.due_ms[index]) == bucket
+
+
+def _expires(queue: Queue, entry: int, bucket: int) -> bool:
+    block = queue.blocks.get(entry >> BLOCK_SHIFT)
+    if block is None or block.expires_ms is None or queue.state_of(entry) == GONE:
+        return False
+    return bucket_of(block.expires_ms[entry & BLOCK_MASK]) == bucket

@@ -6,13 +6,14 @@ rejection in it (a message that would come back to a queue where it expired) end
 
 from oncemq.core.decide.routing import place_in, route
 from oncemq.core.host import Host
-from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, PRIORITY_SHIFT, Afterlife, Death, route_of
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, PRIORITY_SHIFT, READY, Afterlife, Death, route_of
 from oncemq.core.queue import Queue
 from oncemq.core.records import DELETED, EXPIRED, DeadLettered, Removed
 from oncemq.core.turn import Turn
 
 REASON_EXPIRED = "expired"
 REASON_REJECTED = "rejected"
+REASON_MAXLEN = "maxlen"
 
 
 def dead_letter(turn: Turn, host: Host, queue: Queue, entries: list[int], reason: str) -> None:
@@ -24,12 +25,27 @@ def dead_letter(turn: Turn, host: Host, queue: Queue, entries: list[int], reason
         return
     for entry in entries:
         afterlife, key = _afterlife(turn, host, queue, entry, reason, exchange)
-        targets = [each for each in route(host, exchange, [key], {}) if not _loops(afterlife, each, reason)]
+        targets = [each for each in route(host, exchange, [key], {}) if not _loops(afterlife, each)]
         priority = entry >> PRIORITY_SHIFT
         places = [place_in(turn, each, priority, None) for each in targets]
         turn.emit(DeadLettered(host.number, queue.number, entry, host.messages.next, places, afterlife))
         for target in targets:
             turn.wake(host, target)
+
+
+def expire(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> None:
+    """Those of the entries leave the queue that are ready and whose time is over. What is held when its time comes
+    is looked at when it comes back.
+    """
+    expired: dict[int, None] = {}
+    for entry in entries:
+        block = queue.blocks.get(entry >> BLOCK_SHIFT)
+        if block is None or block.expires_ms is None or queue.state_of(entry) != READY:
+            continue
+        if 0 < block.expires_ms[entry & BLOCK_MASK] <= turn.now_ms:
+            expired[entry] = None
+    if expired:
+        dead_letter(turn, host, queue, list(expired), REASON_EXPIRED)
 
 
 def _afterlife(turn: Turn, host: Host, queue: Queue, entry: int, reason: str, exchange: str) -> tuple[Afterlife, str]:
@@ -52,6 +68,11 @@ def _afterlife(turn: Turn, host: Host, queue: Queue, entry: int, reason: str, ex
     return Afterlife(deaths, exchange, following, *first), following
 
 
-def _loops(afterlife: Afterlife, target: Queue, reason: str) -> bool:
-    died_there = any(death.queue == target.name for death in afterlife.deaths)
-    return died_there and all(death.reason != REASON_REJECTED for death in afterlife.deaths)
+def _loops(afterlife: Afterlife, target: Queue) -> bool:
+    """Whether nobody rejected it since it last died in `target`: it came back by itself, and would for ever."""
+    for death in afterlife.deaths:
+        if death.reason == REASON_REJECTED:
+            return False
+        if death.queue == target.name:
+            return True
+    return False

@@ -4,6 +4,7 @@ from typing import Any
 
 from oncemq.core import routed_commands as commands
 from oncemq.core.decide.tasks import end_tasks_of
+from oncemq.core.decide.unused import used
 from oncemq.core.exchange import DEFAULT_EXCHANGE
 from oncemq.core.exchanges import MATCHERS
 from oncemq.core.exchanges.bindings import QUEUE, Binding
@@ -170,6 +171,8 @@ def declare_queue(turn: Turn, command: commands.DeclareQueue, address: Any) -> N
     if queue is not None and queue.owner not in (None, command.owner):
         turn.answer(address, QueueLocked(name))
         return
+    if queue is not None and command.settings is not None:
+        used(turn, queue)
     if command.settings is None:
         answer = QueueDoesNotExist(name) if queue is None else _declared(queue)
         turn.answer(address, answer)
@@ -178,6 +181,7 @@ def declare_queue(turn: Turn, command: commands.DeclareQueue, address: Any) -> N
         turn.emit(QueueCreated(host.number, host.next_queue, name, command.settings, {}))
         queue = host.queues[name]
         queue.owner = command.owner if queue.settings.exclusive else None
+        used(turn, queue)
         turn.answer(address, _declared(queue))
         return
     turn.answer(address, _inequivalent(queue, command.settings) or _declared(queue))

@@ -8,12 +8,12 @@ from collections import Counter
 from typing import Any
 
 from oncemq.core import routed_commands as commands
-from oncemq.core import timers
 from oncemq.core.commands import Lease
 from oncemq.core.consumer import UNLIMITED, Channel, Consumer
-from oncemq.core.decide.dead_lettering import REASON_REJECTED, dead_letter
+from oncemq.core.decide.dead_lettering import REASON_REJECTED, dead_letter, expire
 from oncemq.core.decide.declaring import drop_queue
 from oncemq.core.decide.receiving import received, serve_parked
+from oncemq.core.decide.unused import used
 from oncemq.core.host import Host
 from oncemq.core.limits import DELIVERIES_PER_STEP
 from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, LEASED
@@ -135,6 +135,7 @@ def end_consumer(turn: Turn, host: Host, consumer: Consumer) -> None:
     if queue is None:
         return
     queue.consumers.remove(consumer)
+    used(turn, queue)
     if not queue.consumers and queue.settings.auto_delete:
         drop_queue(turn, host, queue)
     else:
@@ -150,6 +151,7 @@ def get(turn: Turn, command: commands.Get, address: Any) -> None:
     elif queue.owner not in (None, command.owner):
         turn.answer(address, QueueLocked(command.queue))
     else:
+        used(turn, queue)
         entries = queue.order.peek(1, turn.now_ms) if queue.ready else []
         messages = _lease(turn, host, queue, entries, command.no_ack) if entries else [None]
         turn.answer(address, Got(host.name, messages[0], queue.ready))
@@ -212,15 +214,7 @@ def give_back(turn: Turn, host: Host, queue: Queue, entries: list[int], *, faile
         over = [entry for entry, count in zip(entries, failures, strict=True) if count > limit]
         if over:
             dead_letter(turn, host, queue, over, DELIVERY_LIMIT)
-    for entry in entries:
-        expires = queue.blocks[entry >> BLOCK_SHIFT].expires_ms if entry >> BLOCK_SHIFT in queue.blocks else None
-        if expires is not None and expires[entry & BLOCK_MASK]:
-            watch_expiry(turn, queue, entry, expires[entry & BLOCK_MASK])
-
-
-def watch_expiry(turn: Turn, queue: Queue, entry: int, expires_ms: int) -> None:
-    """Look again when it expires: while it was leased its time may have passed unseen."""
-    turn.state.timers.add(max(expires_ms, turn.now_ms), queue.host, queue.number, timers.EXPIRY, entry)
+    expire(turn, host, queue, entries)
 
 
 def _wake_queues_of(turn: Turn, host: Host, channel: Channel) -> None:

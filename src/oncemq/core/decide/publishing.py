@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from oncemq.core.decide.routing import route
+from oncemq.core.decide.dead_lettering import REASON_MAXLEN, dead_letter
+from oncemq.core.decide.routing import place_in, route
 from oncemq.core.decide.storing import store
 from oncemq.core.exchange import DEFAULT_EXCHANGE
 from oncemq.core.host import Host
 from oncemq.core.queue import Queue
+from oncemq.core.records import Published
 from oncemq.core.refusals import DiskNearlyFull, Refusal
 from oncemq.core.routed_commands import Publish, Run
 from oncemq.core.routed_outputs import REJECTED, ROUTED, UNROUTED, PublishedRuns
@@ -36,10 +38,21 @@ def _publish_run(turn: Turn, host: Host, run: Run) -> int | Refusal:
     queues = route(host, run.exchange, run.keys, run.headers)
     if not queues:
         return UNROUTED
-    if any(_is_full(queue, len(run.contents)) for queue in queues):
+    full = [queue for queue in queues if _is_full(queue, len(run.contents))]
+    if full:
+        for queue in full:
+            if queue.settings.overflow == "reject-publish-dlx":
+                _dead_letter(turn, host, queue, run)
         return REJECTED
     store(turn, host, run, queues)
     return ROUTED
+
+
+def _dead_letter(turn: Turn, host: Host, queue: Queue, run: Run) -> None:
+    """What a full queue refuses, it dead-letters."""
+    place = place_in(turn, queue, run.priority, None)
+    turn.emit(Published(host.number, host.messages.next, [place], 0, None, None, 0, run.contents))
+    dead_letter(turn, host, queue, list(range(place[1], place[1] + len(run.contents))), REASON_MAXLEN)
 
 
 def _is_full(queue: Queue, coming: int) -> bool:

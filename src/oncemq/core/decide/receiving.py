@@ -5,6 +5,7 @@ from typing import Any
 from oncemq.core import timers
 from oncemq.core.commands import CancelWaiting, EndWaiting, Lease, ReceiveMessages
 from oncemq.core.decide.access import refused_access
+from oncemq.core.decide.unused import used
 from oncemq.core.deduplication import digest
 from oncemq.core.host import Host
 from oncemq.core.limits import (
@@ -42,6 +43,7 @@ def receive_messages(turn: Turn, command: ReceiveMessages, address: Any) -> None
     if not wait_ms and not queue.fifo and queue.leased >= LEASED_ENTRIES_STANDARD:
         turn.answer(address, TooManyLeased(LEASED_ENTRIES_STANDARD))
         return
+    used(turn, queue)
     attempt = None if command.attempt is None else digest(command.attempt, None)
     dead_letters = DEAD_LETTERS_PER_RECEIVE
     messages = take(turn, host, queue, command.maximum, command.visibility_timeout_ms, attempt, dead_letters)

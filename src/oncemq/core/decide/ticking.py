@@ -5,12 +5,14 @@ from typing import Any
 from oncemq.core import timers
 from oncemq.core.apply import oldest_in_block, watch_retention
 from oncemq.core.commands import Tick
-from oncemq.core.decide.dead_lettering import REASON_EXPIRED, dead_letter
+from oncemq.core.decide.dead_lettering import expire
+from oncemq.core.decide.declaring import drop_queue
 from oncemq.core.decide.receiving import end_waiting
 from oncemq.core.decide.tasks import step_move_task
+from oncemq.core.decide.unused import is_unused
 from oncemq.core.host import Host
 from oncemq.core.limits import DUE_THINGS_PER_TICK
-from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, DELAYED, LEASED, READY, Block
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, DELAYED, LEASED, Block
 from oncemq.core.queue import Queue
 from oncemq.core.records import EXPIRED, Released, Removed
 from oncemq.core.turn import Turn
@@ -31,7 +33,10 @@ def tick(turn: Turn, command: Tick, address: Any) -> None:
         elif kind == timers.SERVE:
             turn.wake(host, queue)
         elif kind == timers.EXPIRY:
-            _expire_entries(turn, host, queue, items)
+            expire(turn, host, queue, items)
+        elif kind == timers.UNUSED:
+            if is_unused(turn, queue):
+                drop_queue(turn, host, queue)
         elif kind == timers.PARKED:
             for item in items:
                 end_waiting(turn, host, queue, item)
@@ -58,21 +63,9 @@ def _end_times(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> None
     for due in (delayed, leased):
         if due:
             turn.emit(Released(host.number, queue.number, list(due), 0, True, False))
+            expire(turn, host, queue, list(due))
     if delayed or leased:
         turn.wake(host, queue)
-
-
-def _expire_entries(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> None:
-    """Message TTLs that are over. What is leased is looked at again when it comes back."""
-    expired: dict[int, None] = {}
-    for entry in entries:
-        block = queue.blocks.get(entry >> BLOCK_SHIFT)
-        if block is None or block.expires_ms is None or queue.state_of(entry) != READY:
-            continue
-        if 0 < block.expires_ms[entry & BLOCK_MASK] <= turn.now_ms:
-            expired[entry] = None
-    if expired:
-        dead_letter(turn, host, queue, list(expired), REASON_EXPIRED)
 
 
 def _expire(turn: Turn, host: Host, queue: Queue) -> None:

@@ -1,15 +1,13 @@
-"""What follows of a command in the queues that it woke: overflow, deliveries, parked receives.
+"""What follows of a command in the queues that it woke: deliveries, parked receives, overflow.
 
 Kept apart from what wakes them, since each may wake others: a delivery a dead letter, a dead letter a delivery.
 """
 
-from oncemq.core.decide.dead_lettering import dead_letter
+from oncemq.core.decide.dead_lettering import REASON_MAXLEN, dead_letter
 from oncemq.core.decide.delivering import deliver
 from oncemq.core.host import Host
 from oncemq.core.queue import Queue
 from oncemq.core.turn import Turn
-
-MAXLEN = "maxlen"
 
 
 def serve_woken(turn: Turn) -> None:
@@ -17,8 +15,8 @@ def serve_woken(turn: Turn) -> None:
     while turn.woken:
         queue, host = turn.woken.popitem()
         if host.queues_by_number.get(queue.number) is queue:
-            _drop_overflow(turn, host, queue)
             deliver(turn, host, queue)
+            _drop_overflow(turn, host, queue)  # what a consumer takes at once was never too much
 
 
 def _drop_overflow(turn: Turn, host: Host, queue: Queue) -> None:
@@ -29,4 +27,4 @@ def _drop_overflow(turn: Turn, host: Host, queue: Queue) -> None:
             entries = queue.order.peek(queue.ready - maximum, turn.now_ms)
             if not entries:
                 return
-            dead_letter(turn, host, queue, entries, MAXLEN)
+            dead_letter(turn, host, queue, entries, REASON_MAXLEN)

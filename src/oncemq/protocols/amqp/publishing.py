@@ -38,12 +38,14 @@ class Publisher:
     def add(self, method: bytes, header: bytes, body: bytes) -> None:
         """One message. FrameFault when it cannot be."""
         same = (method, header[12:])
-        content = Content(CONTENT_AMQP, publish_route(method) + header, body)
+        route = publish_route(method)
         if same == self._last and self.runs:
-            self.runs[-1].contents.append(content)
+            self.runs[-1].contents.append(Content(CONTENT_AMQP, route + header, body))
             return
         run = self._run(BasicPublish.decode(method), header)
-        run.contents.append(content)
+        if "BCC" in run.headers:
+            header = _without_blind_copies(header)
+        run.contents.append(Content(CONTENT_AMQP, route + header, body))
         self.runs.append(run)
         self._last = same if not run.headers else None
 
@@ -77,6 +79,13 @@ class Publisher:
         """The runs since the last call."""
         runs, self.runs, self._last = self.runs, [], None
         return runs
+
+
+def _without_blind_copies(header: bytes) -> bytes:
+    """Nobody is shown who else was sent it under BCC."""
+    decoded = properties.decode(header)
+    decoded.headers = {name: value for name, value in (decoded.headers or {}).items() if name != "BCC"}
+    return properties.encode(decoded, properties.body_bytes(header))
 
 
 def _group(headers: Table) -> str | None:

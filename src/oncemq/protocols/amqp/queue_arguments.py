@@ -46,6 +46,9 @@ def settings_of(method: QueueDeclare, host: str) -> dict[str, Any]:
                     invalid_argument(name, "queue", method.queue, host, f"{{unacceptable_type,{value!r}}}")
                 )
             settings[field] = value
+    if "dead_letter_routing_key" in settings and "dead_letter_exchange" not in settings:
+        why = "routing_key_but_no_dlx_defined"
+        raise FrameFault(invalid_argument("x-dead-letter-routing-key", "queue", method.queue, host, why))
     if settings.get("overflow", OVERFLOWS[0]) not in OVERFLOWS:
         raise FrameFault(invalid_argument("x-overflow", "queue", method.queue, host, "invalid_overflow"))
     if arguments.get("x-message-deduplication") is True:
