@@ -8,6 +8,7 @@ from typing import Any
 
 from oncemq.core.commands import ChangeVisibility, DeleteMessages, Lease, ReturnUndelivered
 from oncemq.core.decide.access import refused_access
+from oncemq.core.decide.dead_lettering import expire
 from oncemq.core.host import Host
 from oncemq.core.limits import LEASE_MS
 from oncemq.core.model import BLOCK_MASK, GONE, LEASED
@@ -89,6 +90,7 @@ def _change_one(turn: Turn, host: Host, queue: Queue, lease: Lease, timeout_ms: 
         turn.emit(LeaseExtended(host.number, queue.number, [lease.entry], due_ms, True))
     elif state == LEASED:
         turn.emit(Released(host.number, queue.number, [lease.entry], 0, True, False))
+        expire(turn, host, queue, [lease.entry])
     return None
 
 
@@ -105,6 +107,7 @@ def return_undelivered(turn: Turn, command: ReturnUndelivered, address: Any) -> 
     for number, entries in by_queue.items():
         turn.emit(Released(host.number, number, entries, 0, False, False))
         queue = host.queues_by_number[number]
+        expire(turn, host, queue, entries)
         if queue.awaited:
             turn.wake(host, queue)
 
