@@ -38,7 +38,7 @@ from oncemq.core.turn import Turn
 
 ENTRIES_PER_EMPTYING = 1 << 40
 
-DECLARED_FIELDS = ("durable", "auto_delete", "exclusive")
+DECLARED_FIELDS = ("durable", "auto_delete")
 KNOWN_ARGUMENTS = (
     "x-message-ttl",
     "x-expires",
@@ -166,8 +166,11 @@ def _delete_if_done(turn: Turn, host: Host, name: str) -> None:
 def declare_queue(turn: Turn, command: commands.DeclareQueue, address: Any) -> None:
     """Answers Declared."""
     host = turn.state.hosts[command.host]
-    name = command.queue or f"amq.gen-{host.next_queue}"
+    name = command.queue or _free_name(host)
     queue = host.queues.get(name)
+    if name in host.replies:
+        turn.answer(address, Declared(name, 0, 1))
+        return
     if queue is not None and queue.owner not in (None, command.owner):
         turn.answer(address, QueueLocked(name))
         return
@@ -187,12 +190,21 @@ def declare_queue(turn: Turn, command: commands.DeclareQueue, address: Any) -> N
     turn.answer(address, _inequivalent(queue, command.settings) or _declared(queue))
 
 
+def _free_name(host: Host) -> str:
+    number = host.next_queue
+    while f"amq.gen-{number}" in host.queues:
+        number += 1
+    return f"amq.gen-{number}"
+
+
 def _declared(queue: Queue) -> Declared:
     return Declared(queue.name, queue.ready, len(queue.consumers))
 
 
 def _inequivalent(queue: Queue, given: dict[str, Any]) -> Refusal | None:
     wanted = changed(Settings(), given)
+    if wanted.exclusive != queue.settings.exclusive:
+        return QueueLocked(queue.name)
     for field in DECLARED_FIELDS:
         received, current = getattr(wanted, field), getattr(queue.settings, field)
         if received != current:
