@@ -41,17 +41,29 @@ _SPACES = re.compile(rb"  +")
 
 
 class SigningKey(msgspec.Struct, frozen=True):
-    """The key of one credential on one day in one region, and whose it is."""
+    """The key of one credential on one day in one region, whose it is, and the scope's line in what is signed."""
 
     key: bytes
     account: str
+    line: str
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """A list of signed headers, read once: their names, and the end of the canonical request that repeats them."""
+    """A list of signed headers, read once: their names, each also as its line begins, and the end of the canonical
+    request that repeats them.
+    """
 
     names: tuple[bytes, ...]
+    lines: tuple[tuple[bytes, bytes], ...]
     tail: bytes
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What an Authorization header says before its signature, read once; it is the same for a client's whole day."""
+
+    scope: Scope
+    prepared: Prepared
+    key: SigningKey
 
 
 class Verifier:
@@ -61,7 +73,8 @@ class Verifier:
         self._access = access
         self._keys: dict[tuple[Scope, bool], SigningKey] = {}
         self._prepared: dict[str, Prepared] = {}
-        self._authorizations: dict[bytes, tuple[Scope, Prepared]] = {}
+        self._known: tuple[dict[bytes, Known], dict[bytes, Known]] = ({}, {})
+        """For peers that are not, and that are, loopback: a key may be valid for these only."""
         self._times_ms: dict[str, int] = {}
 
     def verify(self, request: HttpRequest, now_ms: int, peer_is_loopback: bool) -> tuple[str, str]:
@@ -78,28 +91,30 @@ class Verifier:
     def _verify_header(self, request: HttpRequest, header: bytes, now_ms: int, loopback: bool) -> tuple[str, str]:
         headers = request.headers
         before_signature, separator, signature = header.rpartition(b", Signature=")
-        known = self._authorizations.get(before_signature) if separator else None
+        known = self._known[loopback].get(before_signature) if separator else None
         if known is None:
-            authorization = read_authorization(header.decode("latin-1"))
-            scope, prepared = authorization.scope, self._prepare(authorization.signed_headers)
-            signature = authorization.signature.encode("latin-1")
+            known, signature = self._read(header, loopback)
             if separator and len(before_signature) <= CACHED_TEXT_BYTES:
-                _keep(self._authorizations, before_signature, (scope, prepared))
-        else:
-            scope, prepared = known
+                _keep(self._known[loopback], before_signature, known)
         date = headers.get(b"x-amz-date")
         if date is None:
             message = "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
             raise Rejected(INCOMPLETE_SIGNATURE, message)
-        key = self._signing_key(scope, loopback)
+        scope, prepared, key = known.scope, known.prepared, known.key
         stamp = date.decode("latin-1")
         self._check_time(stamp, scope, now_ms, self._time_ms(stamp) + CLOCK_SKEW_MS)
         _check_signed_headers(headers, prepared.names)
         body_hash = _hash_of_body(request)
         path, _, query = request.target.partition(b"?")
         canonical = _canonical_request(request.method, path, _canonical_query(query), headers, prepared, body_hash)
-        _check_signature(key, stamp, scope, canonical, signature)
+        _check_signature(key, stamp, canonical, signature)
         return key.account, scope.region
+
+    def _read(self, header: bytes, loopback: bool) -> tuple[Known, bytes]:
+        authorization = read_authorization(header.decode("latin-1"))
+        prepared = self._prepare(authorization.signed_headers)
+        key = self._signing_key(authorization.scope, loopback)
+        return Known(authorization.scope, prepared, key), authorization.signature.encode("latin-1")
 
     # In the query string.
 
@@ -115,7 +130,7 @@ class Verifier:
         signed = b"&".join(_encoded(pair) for pair in _sorted_pairs(pairs) if pair[0] != b"X-Amz-Signature")
         body_hash = _hash_of_body(request)
         canonical = _canonical_request(request.method, path, signed, request.headers, prepared, body_hash)
-        _check_signature(key, stamp, scope, canonical, authorization.signature.encode("latin-1"))
+        _check_signature(key, stamp, canonical, authorization.signature.encode("latin-1"))
         return key.account, scope.region
 
     # What both check.
@@ -132,7 +147,7 @@ class Verifier:
         key = f"AWS4{secret}".encode()
         for part in (scope.date, scope.region, scope.service, scope.terminator):
             key = hmac.digest(key, part.encode(), "sha256")
-        made = SigningKey(key, account)
+        made = SigningKey(key, account, f"{scope.date}/{scope.region}/{scope.service}/{scope.terminator}")
         _keep(self._keys, (scope, loopback), made)
         return made
 
@@ -140,7 +155,8 @@ class Verifier:
         prepared = self._prepared.get(signed_headers)
         if prepared is None:
             raw = signed_headers.encode("latin-1")
-            prepared = Prepared(tuple(raw.split(b";")), b"\n" + raw + b"\n")
+            names = tuple(raw.split(b";"))
+            prepared = Prepared(names, tuple((name, name + b":") for name in names), b"\n\n" + raw + b"\n")
             if len(raw) <= CACHED_TEXT_BYTES:
                 _keep(self._prepared, signed_headers, prepared)
         return prepared
@@ -189,7 +205,7 @@ def _check_signed_headers(headers: dict[bytes, bytes], names: tuple[bytes, ...])
         message = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
         raise Rejected(SIGNATURE_DOES_NOT_MATCH, message)
     for name in headers:
-        if name.startswith(b"x-amz-") and name not in names:
+        if name[:6] == b"x-amz-" and name not in names:
             shown = name.decode("latin-1")
             raise Rejected(SIGNATURE_DOES_NOT_MATCH, f"'{shown}' must be a 'SignedHeader' in the AWS Authorization.")
 
@@ -207,12 +223,12 @@ def _canonical_request(
     method: bytes, path: bytes, query: bytes, headers: dict[bytes, bytes], prepared: Prepared, body_hash: bytes
 ) -> bytes:
     lines = [method, _canonical_path(path), query]
-    for name in prepared.names:
+    for name, line in prepared.lines:
         value = headers.get(name, b"")
         if b"  " in value:
             value = _SPACES.sub(b" ", value)
-        lines.append(name + b":" + value.strip())
-    return b"\n".join(lines) + b"\n" + prepared.tail + body_hash
+        lines.append(line + value.strip())
+    return b"\n".join(lines) + prepared.tail + body_hash
 
 
 def _canonical_path(path: bytes) -> bytes:
@@ -249,9 +265,8 @@ def _canonical_query(query: bytes) -> bytes:
     return b"&".join(_encoded(pair) for pair in _sorted_pairs(_query_pairs(query)))
 
 
-def _check_signature(key: SigningKey, stamp: str, scope: Scope, canonical: bytes, signature: bytes) -> None:
-    digest = hashlib.sha256(canonical).hexdigest()
-    text = f"{ALGORITHM}\n{stamp}\n{scope.date}/{scope.region}/{scope.service}/{scope.terminator}\n{digest}"
+def _check_signature(key: SigningKey, stamp: str, canonical: bytes, signature: bytes) -> None:
+    text = f"{ALGORITHM}\n{stamp}\n{key.line}\n{hashlib.sha256(canonical).hexdigest()}"
     expected = hmac.digest(key.key, text.encode(), "sha256").hex().encode()
     if not hmac.compare_digest(expected, signature):
         raise Rejected(SIGNATURE_DOES_NOT_MATCH, _MISMATCH)
