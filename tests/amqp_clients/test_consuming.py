@@ -1,9 +1,9 @@
 """Consuming with pika: order, acknowledgements, prefetch, priorities, cancellation."""
 
+import socket
 from typing import Any
 
 import pika
-import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.amqp_clients.clients import bodies, connect, counts, get, until
@@ -39,7 +39,7 @@ class Consumer:
 
     def settle(self) -> None:
         """What the server has sent so far is here: an answer to a question comes behind it."""
-        self.channel.queue_declare("", passive=True)
+        self.channel.exchange_declare("amq.direct", passive=True)
         self.channel.connection.process_data_events(0.02)
 
 
@@ -137,7 +137,7 @@ def test_what_a_lost_connection_held_goes_back(server: ServerProcess, channel: B
     fill(channel, name, 1)
     lost = connect(server)
     Consumer(lost.channel(), name).wait(1)
-    lost._impl._transport.abort()
+    lost._impl._transport._sock.shutdown(socket.SHUT_RDWR)
     method, _, body = get(channel, name)
     assert (method.redelivered, body) == (True, b"0")
     channel.queue_delete(name)
@@ -175,7 +175,7 @@ def test_a_cancelled_consumer_gets_nothing_more_and_may_still_settle(channel: Bl
     consumer = Consumer(channel, queue)
     consumer.wait(1)
     assert counts(channel, queue) == (0, 1)
-    channel._impl.basic_cancel(consumer.tag, lambda frame: None)
+    channel.basic_cancel(consumer.tag)
     fill(channel, queue, 1)
     assert until(lambda: counts(channel, queue) == (1, 0))
     channel.basic_ack(consumer.got[0][0])
@@ -198,12 +198,3 @@ def test_get_says_how_many_are_left(channel: BlockingChannel, queue: str) -> Non
     fill(channel, queue, 3)
     assert [get(channel, queue)[0].message_count for _ in range(3)] == [2, 1, 0]
     assert channel.basic_get(queue) == (None, None, None)
-
-
-@pytest.mark.parametrize("auto_ack", [True, False])
-def test_the_server_names_consumers(channel: BlockingChannel, queue: str, auto_ack: bool) -> None:
-    channel._impl._generate_consumer_tag = lambda: ""
-    answered: list[Any] = []
-    channel._impl.basic_consume(queue, lambda *_: None, auto_ack, callback=answered.append)
-    until(lambda: channel.connection.process_data_events(0.02) or answered)
-    assert answered[0].method.consumer_tag.startswith("amq.ctag-")

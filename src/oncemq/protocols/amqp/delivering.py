@@ -24,6 +24,8 @@ class Unsettled:
     def __init__(self) -> None:
         self.by_tag: dict[int, Held] = {}
         self.last_tag = 0
+        self.set_aside: dict[int, Held] | None = None
+        """What a transaction has settled that is not committed; None: there is no transaction."""
 
     def hold(self, lease: Lease, consumer: int) -> int:
         """A new delivery tag."""
@@ -42,20 +44,31 @@ class Unsettled:
             held = self.by_tag.pop(tag, None)
             if held is None:
                 raise FrameFault(unknown_delivery_tag(tag))
+            if self.set_aside is not None:
+                self.set_aside[tag] = held
             return [held]
-        if tag == 0:
-            return self.take_all()
         if tag > self.last_tag:
             raise FrameFault(unknown_delivery_tag(tag))
-        tags = []
-        for each in self.by_tag:
-            if each > tag:
+        taken = {}
+        for each, held in self.by_tag.items():
+            if tag and each > tag:
                 break
-            tags.append(each)
-        return [self.by_tag.pop(each) for each in tags]
+            taken[each] = held
+        for each in taken:
+            del self.by_tag[each]
+        if self.set_aside is not None:
+            self.set_aside |= taken
+        return list(taken.values())
+
+    def put_back(self) -> None:
+        """What the transaction settled is held as before, under its tags."""
+        if self.set_aside:
+            self.by_tag = dict(sorted((self.by_tag | self.set_aside).items()))
+            self.set_aside = {}
 
     def take_all(self) -> list[Held]:
-        """Everything."""
+        """Everything, at the end of the channel: also what a transaction has set aside."""
+        self.put_back()
         held, self.by_tag = list(self.by_tag.values()), {}
         return held
 

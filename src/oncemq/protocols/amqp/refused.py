@@ -6,13 +6,35 @@ from typing import Any
 from oncemq.core import refusals as core
 from oncemq.core import routed_refusals as routed
 from oncemq.protocols.amqp import errors, refusals
-from oncemq.protocols.amqp.errors import Refusal
+from oncemq.protocols.amqp.errors import Kind, Refusal
+from oncemq.protocols.amqp.tables import Value
+
+ABSENT = "none"
+ARGUMENTS = ("x-", "alternate-exchange")
+
+
+def _inequivalent(refusal: routed.Inequivalent, host: str) -> Refusal:
+    values = (refusal.received, refusal.current)
+    what: Kind = "queue" if refusal.what == "queue" else "exchange"
+    said = (refusal.field, what, refusal.name, host)
+    if refusal.field.startswith(ARGUMENTS) and ABSENT in values:
+        received, current = (None if value == ABSENT else _typed(value) for value in values)
+        return refusals.inequivalent_presence(*said, received, current)
+    return refusals.inequivalent(*said, *values)
+
+
+def _typed(shown: str) -> Value:
+    """The core shows values as text; RabbitMQ names the type of one that only one declaration has."""
+    if shown in ("true", "false"):
+        return shown == "true"
+    return int(shown) if shown.lstrip("-").isdigit() else shown
+
 
 REFUSED: dict[type[core.Refusal], Callable[[Any, str], Refusal]] = {
     core.QueueDoesNotExist: lambda r, host: refusals.not_found("queue", r.queue, host),
     routed.ExchangeDoesNotExist: lambda r, host: refusals.not_found("exchange", r.exchange, host),
     routed.UnknownExchangeType: lambda r, _: errors.unknown_exchange_type(r.type),
-    routed.Inequivalent: lambda r, host: refusals.inequivalent(r.field, r.what, r.name, host, r.received, r.current),
+    routed.Inequivalent: lambda r, host: _inequivalent(r, host),
     routed.QueueLocked: lambda r, host: refusals.locked(r.queue, host),
     routed.QueueInUse: lambda r, host: refusals.in_use("queue", r.queue, host),
     routed.QueueNotEmpty: lambda r, host: refusals.not_empty(r.queue, host),

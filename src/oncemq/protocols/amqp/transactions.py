@@ -38,7 +38,7 @@ def tx_select(channel: "AmqpChannel", method: TxSelect, asked: list[Asked]) -> N
     if channel.confirms:
         raise FrameFault(refusals.CONFIRM_TO_TX)
     if channel.transaction is None:
-        channel.transaction = []
+        channel.transaction, channel.unsettled.set_aside = [], {}
     channel.send(TxSelectOk())
 
 
@@ -47,6 +47,7 @@ def tx_commit(channel: "AmqpChannel", method: TxCommit, asked: list[Asked]) -> N
     if channel.transaction is None:
         raise FrameFault(refusals.NOT_TRANSACTIONAL)
     done, channel.transaction = channel.transaction, []
+    channel.unsettled.set_aside = {}
     runs = [run for each in done if isinstance(each, commands.Publish) for run in each.runs]
 
     def committed(output: outputs.TransactionDone) -> Method | None:
@@ -57,10 +58,11 @@ def tx_commit(channel: "AmqpChannel", method: TxCommit, asked: list[Asked]) -> N
 
 
 def tx_rollback(channel: "AmqpChannel", method: TxRollback, asked: list[Asked]) -> None:
-    """tx.rollback: what was acknowledged in it is still held, as in RabbitMQ until it is recovered."""
+    """tx.rollback: what was settled in it is held again, under the same tags, as in RabbitMQ."""
     if channel.transaction is None:
         raise FrameFault(refusals.NOT_TRANSACTIONAL)
     channel.transaction = []
+    channel.unsettled.put_back()
     channel.send(TxRollbackOk())
 
 
