@@ -113,7 +113,9 @@ class Server:
         if port is not None:
             certificate = _tls(configuration)
             users = Users({user.name: user.password for user in configuration.users})
-            make = partial(AmqpConnection, connections, engine, AmqpDoor(users))
+            door = AmqpDoor(users)
+            door.reply_secret = secrets.token_hex(8)
+            make = partial(AmqpConnection, connections, engine, door)
             listener = await _listen(make, configuration.host, port, certificate)
             listeners.append(listener)
             host = f"[{configuration.host}]" if ":" in configuration.host else configuration.host

@@ -35,6 +35,8 @@ class Host(Piece):
         "pieces",
         "queues",
         "queues_by_number",
+        "replies",
+        "reply_names",
         "tasks",
     )
 
@@ -59,6 +61,9 @@ class Host(Piece):
         self.tasks: dict[int, MoveTask] = {}
         self.deleted_ms: dict[str, int] = {}
         """Names of queues deleted within the last minute, and when."""
+        self.replies: dict[str, tuple[object, str]] = {}
+        """Name for direct replies → the channel that waits for them, and its consumer's tag. Not durable."""
+        self.reply_names: dict[object, str] = {}
         self.next_parked = 1
         self.parked_at: dict[object, Parked] = {}
         """Asker → its waiting receive. Not durable."""

@@ -106,6 +106,14 @@ class Consume(HostCommand):
     owner: Any
 
 
+class AwaitReplies(HostCommand):
+    """Answers Done if it has an address; from then on Replies come to `channel` for what is published to `name`. `tag` None: no more."""
+
+    name: str
+    channel: Any
+    tag: str | None
+
+
 class Cancel(HostCommand):
     """Answers Done. What the consumer holds it may still settle."""
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from oncemq.core.model import Afterlife
+from oncemq.core.model import Afterlife, Content
 from oncemq.core.outputs import Output, ReceivedMessage
 from oncemq.core.refusals import Refusal
 
@@ -60,6 +60,13 @@ class Got(Output):
     host: str
     message: RoutedMessage | None
     ready: int
+
+
+class Replies(Output):
+    """To a channel: what was published to its name for direct replies."""
+
+    tag: str
+    contents: list[Content]
 
 
 class ConsumerCancelled(Output):

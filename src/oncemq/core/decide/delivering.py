@@ -13,6 +13,7 @@ from oncemq.core.consumer import UNLIMITED, Channel, Consumer
 from oncemq.core.decide.dead_lettering import REASON_REJECTED, dead_letter, expire
 from oncemq.core.decide.declaring import drop_queue
 from oncemq.core.decide.receiving import received, serve_parked
+from oncemq.core.decide.replying import end_replies
 from oncemq.core.decide.unused import used
 from oncemq.core.host import Host
 from oncemq.core.limits import DELIVERIES_PER_STEP
@@ -227,6 +228,7 @@ def _wake_queues_of(turn: Turn, host: Host, channel: Channel) -> None:
 def close_channel(turn: Turn, command: commands.CloseChannel, address: Any) -> None:
     """Answers Done if there is an address."""
     host = turn.state.hosts[command.host]
+    end_replies(host, command.channel)
     channel = host.channels.pop(command.channel, None)
     if channel is not None:
         for consumer in list(channel.consumers.values()):
@@ -254,3 +256,4 @@ def end_channel_leases(turn: Turn, host: Host) -> None:
             ]
             if entries:
                 give_back(turn, host, queue, entries, failed=False)
+                turn.wake(host, queue)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from oncemq.core.decide.dead_lettering import REASON_MAXLEN, dead_letter
+from oncemq.core.decide.replying import reply
 from oncemq.core.decide.routing import place_in, route
 from oncemq.core.decide.storing import store
 from oncemq.core.exchange import DEFAULT_EXCHANGE
@@ -33,6 +34,8 @@ def _publish_run(turn: Turn, host: Host, run: Run) -> int | Refusal:
             return ExchangeDoesNotExist(run.exchange)
         if exchange.traits["internal"]:
             return ExchangeIsInternal(run.exchange)
+    if host.replies and reply(turn, host, run):
+        return ROUTED
     if turn.state.nearly_full:
         return DiskNearlyFull(turn.state.free_bytes)
     queues = route(host, run.exchange, run.keys, run.headers)

@@ -19,6 +19,7 @@ from oncemq.protocols.amqp.errors import FrameFault, Refusal
 from oncemq.protocols.amqp.methods import Method
 from oncemq.protocols.amqp.publishing import Confirming, Publisher
 from oncemq.protocols.amqp.refused import refused
+from oncemq.protocols.amqp.replies import deliver_replies
 from oncemq.protocols.amqp.specification import basic_client as basic
 from oncemq.protocols.amqp.specification import channel as channels
 from oncemq.protocols.amqp.writing import DeliveryPrefix, method_frame
@@ -38,6 +39,8 @@ class AmqpChannel:
         self.consumers: dict[str, int] = {}
         """Tag → number, 0 until it is known."""
         self.no_ack: dict[str, bool] = {}
+        self.reply_name = self.reply_tag = ""
+        """What it waits for direct replies under, and its consumer's tag; empty: it does not."""
         self.closing = False
         self.gone = False
         self.declared = ""
@@ -61,6 +64,8 @@ class AmqpChannel:
             return False
         if isinstance(output, outputs.Deliveries):
             deliver(self, output, self.no_ack.get(output.tag, False))
+        elif isinstance(output, outputs.Replies):
+            deliver_replies(self, output)
         elif isinstance(output, outputs.ConsumerCancelled):
             self.forget(output.tag)
             self.send(basic.BasicCancel(output.tag, True))

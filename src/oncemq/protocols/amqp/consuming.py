@@ -10,6 +10,7 @@ from oncemq.protocols.amqp.asked import Asked
 from oncemq.protocols.amqp.delivering import parts_of
 from oncemq.protocols.amqp.errors import FrameFault
 from oncemq.protocols.amqp.methods import Method
+from oncemq.protocols.amqp.replies import REPLY_TO, consume_replies, end_replies
 from oncemq.protocols.amqp.specification import basic_client as basic
 from oncemq.protocols.amqp.specification import basic_server
 from oncemq.protocols.amqp.writing import content_frames
@@ -38,6 +39,9 @@ def consume(channel: "AmqpChannel", method: basic.BasicConsume, asked: list[Aske
         tag = f"amq.ctag-{id(channel.connection):x}-{channel.number}-{channel.generated}"
     if tag in channel.consumers:
         raise FrameFault(errors.consumer_tag_reused(tag))
+    if method.queue == REPLY_TO:
+        consume_replies(channel, method, tag, asked)
+        return
     priority = method.arguments.get("x-priority")
     command = commands.Consume(
         channel.connection.host,
@@ -64,6 +68,8 @@ def consume(channel: "AmqpChannel", method: basic.BasicConsume, asked: list[Aske
 def cancel(channel: "AmqpChannel", method: basic.BasicCancel, asked: list[Asked]) -> None:
     """basic.cancel"""
     number = channel.consumers.get(method.consumer_tag, 0)
+    if channel.reply_name and method.consumer_tag == channel.reply_tag:
+        end_replies(channel, asked)
     channel.forget(method.consumer_tag)
     ok = None if method.no_wait else basic.BasicCancelOk(method.consumer_tag)
     channel.ask(commands.Cancel(channel.connection.host, number), asked, lambda _: ok, method.NUMBER)

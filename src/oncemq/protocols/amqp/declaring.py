@@ -11,6 +11,7 @@ from oncemq.protocols.amqp.asked import Asked
 from oncemq.protocols.amqp.errors import FrameFault
 from oncemq.protocols.amqp.methods import Method
 from oncemq.protocols.amqp.queue_arguments import settings_of
+from oncemq.protocols.amqp.replies import REPLY_TO
 from oncemq.protocols.amqp.specification import exchange, queue
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ def exchange_unbind(channel: "AmqpChannel", method: exchange.ExchangeUnbind, ask
 def queue_declare(channel: "AmqpChannel", method: queue.QueueDeclare, asked: list[Asked]) -> None:
     """queue.declare"""
     name = _plain(method.queue)
+    if name == REPLY_TO:
+        channel.send(queue.QueueDeclareOk(name, 0, 1))
+        return
     if not method.passive and name.startswith("amq."):
         raise FrameFault(refusals.reserved_name("queue", name))
     if not name and method.passive:

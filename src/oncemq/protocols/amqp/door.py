@@ -28,12 +28,20 @@ class AmqpDoor:
 
     def __init__(self, users: Users, product: str = "RabbitMQ", version: str = "3.13.7", heartbeat_seconds: int = 60):
         self.users = users
+        self.reply_secret = ""
+        """In all names for direct replies: nobody guesses them, nor are they another server's."""
+        self._reply_names = 0
         self.product, self.version = product, version
         self.heartbeat_seconds = heartbeat_seconds
 
     def connection(self, peer_is_loopback: bool) -> AmqpConnection:
         """For a new connection."""
         return AmqpConnection(self, peer_is_loopback)
+
+    def new_reply_name(self) -> str:
+        """For a channel that waits for direct replies."""
+        self._reply_names += 1
+        return f"{self.reply_secret}.{self._reply_names}"
 
     def host_of(self, virtual_host: str) -> str | None:
         """The core's virtual host of that name; None: there is none."""

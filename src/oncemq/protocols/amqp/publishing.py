@@ -14,6 +14,7 @@ from oncemq.core.routed_outputs import REJECTED, UNROUTED, PublishedRuns
 from oncemq.protocols.amqp import errors, properties
 from oncemq.protocols.amqp.errors import FrameFault
 from oncemq.protocols.amqp.refusals import foreign_user_id, invalid_expiration
+from oncemq.protocols.amqp.replies import with_reply_name
 from oncemq.protocols.amqp.specification.basic_client import BasicPublish
 from oncemq.protocols.amqp.specification.basic_server import BasicReturn
 from oncemq.protocols.amqp.tables import Table, decode_whole_table
@@ -45,6 +46,9 @@ class Publisher:
         run = self._run(BasicPublish.decode(method), header)
         if "BCC" in run.headers:
             header = _without_blind_copies(header)
+        named = with_reply_name(self.channel, header)
+        if named is not header:
+            header, same = named, (method, b"")
         run.contents.append(Content(CONTENT_AMQP, route + header, body))
         self.runs.append(run)
         self._last = same if not run.headers else None
