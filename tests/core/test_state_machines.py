@@ -10,14 +10,17 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from oncemq.core.commands import Lease
-from oncemq.core.decide import leasing
+from oncemq.core.consumer import Channel, Consumer
+from oncemq.core.decide import delivering, leasing
 from oncemq.core.deduplication import Deduplication
-from oncemq.core.model import GONE
+from oncemq.core.host import Host
+from oncemq.core.model import GONE, PRIORITY_SHIFT
 from oncemq.core.order import fair
 from oncemq.core.order.fair import Fair
 from oncemq.core.order.fifo import Fifo
 from oncemq.core.order.plain import Plain
 from oncemq.core.queue import Queue
+from tests.core.amqp_machine import AmqpMachine
 from tests.core.fair_machine import MINIMUM, PERCENT, FairMachine
 from tests.core.fifo_machine import FifoMachine
 from tests.core.queue_machine import QueueMachine
@@ -54,6 +57,10 @@ def test_fifo_queue() -> None:
 
 def test_fair_queue(few_in_flight: None) -> None:
     walk(FairMachine)
+
+
+def test_amqp_queue() -> None:
+    walk(AmqpMachine)
 
 
 # Planted bugs: what the walks are for ----------------------------------------------------------------------------
@@ -104,6 +111,33 @@ def undelivered_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def requeued_behind_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes back goes to the place that the head has come to, not to its own."""
+
+    def ready(self: Plain, entry: int) -> None:
+        self.heads[entry >> PRIORITY_SHIFT] = max(entry, self.heads.get(entry >> PRIORITY_SHIFT, 0))
+
+    monkeypatch.setattr(Plain, "ready", ready)
+
+
+def no_room_on_the_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Channel, "room", property(lambda self: self.limit))
+
+
+def forgotten_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a consumer that ended holds counts no more."""
+
+    def forget(self: Host, consumer: Consumer) -> None:
+        del consumer.channel.consumers[consumer.number], self.consumers[consumer.number]
+        consumer.channel.unsettled -= consumer.unsettled
+
+    monkeypatch.setattr(Host, "forget", forget)
+
+
+def expired_are_delivered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivering, "expire", lambda *_: None)
+
+
 @pytest.mark.parametrize(
     ("machine", "plant"),
     [
@@ -115,6 +149,11 @@ def undelivered_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         (FifoMachine, no_turn_of_groups),
         (FifoMachine, no_deduplication),
         (FairMachine, nobody_is_noisy),
+        (AmqpMachine, requeued_behind_the_others),
+        (AmqpMachine, returned_to_the_end),
+        (AmqpMachine, no_room_on_the_channel),
+        (AmqpMachine, forgotten_when_it_ends),
+        (AmqpMachine, expired_are_delivered_again),
     ],
 )
 def test_a_planted_bug_is_found(
