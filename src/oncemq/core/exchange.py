@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from oncemq.core.exchanges import MATCHERS, Binding, Matcher
+from oncemq.core.exchanges import Binding, Matcher, matcher_of
 from oncemq.core.model import Piece
 from oncemq.core.pieces import EXCHANGE, Pieces, key_of
 
@@ -29,7 +29,7 @@ class Exchange(Piece):
         self.host, self.number, self.name, self.pieces = host, number, name, pieces
         self.traits = traits
         """type, durable, auto_delete, internal, arguments"""
-        self.matcher: Matcher = MATCHERS[traits["type"]]()
+        self.matcher: Matcher = matcher_of(traits)
         self.bindings: list[Binding] = []
 
     @property

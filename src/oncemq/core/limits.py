@@ -64,3 +64,6 @@ RECEIVED_BODY_BYTES = 1_048_576
 """A larger body is counted in its queue, but never received through SQS."""
 RECEIVED_STORED_BYTES = RECEIVED_BODY_BYTES + 262_144
 """A message that takes more than this where it is stored has a larger body, whatever stands beside it."""
+
+DELAY_MS = 1 << 45
+"""A thousand years: what a message asks for beyond that is that."""

@@ -6,7 +6,7 @@ from oncemq.core import routed_commands as commands
 from oncemq.core.decide.tasks import end_tasks_of
 from oncemq.core.decide.unused import used
 from oncemq.core.exchange import DEFAULT_EXCHANGE
-from oncemq.core.exchanges import MATCHERS
+from oncemq.core.exchanges import matching
 from oncemq.core.exchanges.bindings import QUEUE, Binding
 from oncemq.core.host import Host
 from oncemq.core.outputs import Done
@@ -71,7 +71,7 @@ def _declare_exchange(turn: Turn, host: Host, command: commands.DeclareExchange)
     exchange = host.exchanges.get(command.exchange)
     if command.traits is None:
         return None if exchange is not None else ExchangeDoesNotExist(command.exchange)
-    if command.traits["type"] not in MATCHERS:
+    if matching(command.traits) is None:
         return UnknownExchangeType(command.traits["type"])
     if exchange is None:
         turn.emit(ExchangeDeclared(host.number, host.next_exchange, command.exchange, command.traits))

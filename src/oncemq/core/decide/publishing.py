@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from oncemq.core.decide.dead_lettering import REASON_MAXLEN, dead_letter
 from oncemq.core.decide.replying import reply
 from oncemq.core.decide.routing import place_in, route
 from oncemq.core.decide.storing import store
 from oncemq.core.exchange import DEFAULT_EXCHANGE
+from oncemq.core.exchanges import DELAYED, RANDOM
 from oncemq.core.host import Host
+from oncemq.core.limits import DELAY_MS
 from oncemq.core.queue import Queue
 from oncemq.core.records import Published
 from oncemq.core.refusals import DiskNearlyFull, Refusal
@@ -15,6 +19,8 @@ from oncemq.core.routed_commands import Publish, Run
 from oncemq.core.routed_outputs import REJECTED, ROUTED, UNROUTED, PublishedRuns
 from oncemq.core.routed_refusals import ExchangeDoesNotExist, ExchangeIsInternal
 from oncemq.core.turn import Turn
+
+DELAY_HEADER = "x-delay"
 
 
 def publish(turn: Turn, command: Publish, address: Any) -> None:
@@ -24,7 +30,33 @@ def publish(turn: Turn, command: Publish, address: Any) -> None:
 
 def publish_runs(turn: Turn, host: Host, runs: list[Run]) -> list[int | Refusal]:
     """An outcome for each run."""
-    return [_publish_run(turn, host, run) for run in runs]
+    return [
+        _publish_one_by_one(turn, host, run) if _at_random(host, run) else _publish_run(turn, host, run) for run in runs
+    ]
+
+
+def _at_random(host: Host, run: Run) -> bool:
+    exchange = host.exchanges.get(run.exchange)
+    return exchange is not None and exchange.traits["type"] == RANDOM
+
+
+def _publish_one_by_one(turn: Turn, host: Host, run: Run) -> int | Refusal:
+    """Each message of the run goes its own way. The worst outcome is that of all."""
+    outcome: int | Refusal = ROUTED
+    for content in run.contents:
+        one = _publish_run(turn, host, replace(run, contents=[content]))
+        if one != ROUTED:
+            outcome = one
+    return outcome
+
+
+def _delay_ms(host: Host, run: Run) -> int:
+    """What an exchange for delayed messages is told."""
+    exchange = host.exchanges.get(run.exchange)
+    delay_ms = run.headers.get(DELAY_HEADER) if run.headers else None
+    if exchange is None or exchange.traits["type"] != DELAYED or not isinstance(delay_ms, int):
+        return 0
+    return min(max(0, delay_ms), DELAY_MS)
 
 
 def _publish_run(turn: Turn, host: Host, run: Run) -> int | Refusal:
@@ -47,7 +79,7 @@ def _publish_run(turn: Turn, host: Host, run: Run) -> int | Refusal:
             if queue.settings.overflow == "reject-publish-dlx":
                 _dead_letter(turn, host, queue, run)
         return REJECTED
-    store(turn, host, run, queues)
+    store(turn, host, run, queues, _delay_ms(host, run))
     return ROUTED
 
 

@@ -44,11 +44,13 @@ def _follow(
             _follow(host, destination, key, headers, found, seen)
 
 
-def place_in(turn: Turn, queue: Queue, priority: int, expiration_ms: int | None) -> tuple[int, int, int]:
-    """(queue number, entry, when it expires) for the next message of this priority."""
+def place_in(
+    turn: Turn, queue: Queue, priority: int, expiration_ms: int | None, delay_ms: int = 0
+) -> tuple[int, int, int]:
+    """(queue number, entry, when it expires) for the next message of this priority, ready after `delay_ms`."""
     settings = queue.settings
     priority = min(priority, settings.maximum_priority) if settings.maximum_priority else 0
     entry = queue.next_entry.get(priority, priority << PRIORITY_SHIFT)
     times = [ttl for ttl in (settings.message_ttl_ms, expiration_ms) if ttl is not None]
     # 1 ms, so that a message with a TTL of 0 is delivered if a consumer waits, and else expires at the next tick.
-    return queue.number, entry, turn.now_ms + max(1, min(times)) if times else 0
+    return queue.number, entry, turn.now_ms + delay_ms + max(1, min(times)) if times else 0

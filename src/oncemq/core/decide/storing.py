@@ -19,26 +19,26 @@ Way = tuple[int, str | None]
 """Delay and group."""
 
 
-def store(turn: Turn, host: Host, run: Run, queues: list[Queue]) -> None:
-    """An entry in each queue for each message."""
+def store(turn: Turn, host: Host, run: Run, queues: list[Queue], delay_ms: int = 0) -> None:
+    """An entry in each queue for each message; `delay_ms` 0: as the queue delays."""
     ways: dict[Way, list[Queue]] = {}
     for queue in queues:
         if _deduplicates(queue, run):
             for content in run.contents:
-                _store_once(turn, host, run, queue, content)
+                _store_once(turn, host, run, queue, content, delay_ms)
         else:
-            ways.setdefault(_way(queue, run), []).append(queue)
+            ways.setdefault(_way(queue, run, delay_ms), []).append(queue)
         turn.wake(host, queue)
     for (delay_ms, group), alike in ways.items():
-        places = [place_in(turn, queue, run.priority, run.expiration_ms) for queue in alike]
+        places = [place_in(turn, queue, run.priority, run.expiration_ms, delay_ms) for queue in alike]
         due_ms = turn.now_ms + delay_ms if delay_ms else 0
         turn.emit(Published(host.number, host.messages.next, places, due_ms, group, None, 0, run.contents))
 
 
-def _way(queue: Queue, run: Run) -> Way:
+def _way(queue: Queue, run: Run, delay_ms: int) -> Way:
     """A queue with priorities has no groups: its order is that of the priorities."""
     settings = queue.settings
-    return settings.delay_ms, None if settings.maximum_priority else run.group
+    return delay_ms or settings.delay_ms, None if settings.maximum_priority else run.group
 
 
 def _deduplicates(queue: Queue, run: Run) -> bool:
@@ -47,7 +47,7 @@ def _deduplicates(queue: Queue, run: Run) -> bool:
     return queue.fifo and queue.settings.content_based_deduplication
 
 
-def _store_once(turn: Turn, host: Host, run: Run, queue: Queue, content: Content) -> None:
+def _store_once(turn: Turn, host: Host, run: Run, queue: Queue, content: Content, delay_ms: int) -> None:
     settings = queue.settings
     given = run.deduplication
     if given is None:
@@ -56,7 +56,7 @@ def _store_once(turn: Turn, host: Host, run: Run, queue: Queue, content: Content
     window_ms = settings.deduplication_window_ms
     if queue.deduplication.first(key, turn.now_ms, window_ms) is not None:
         return
-    delay_ms, group = _way(queue, run)
-    places = [place_in(turn, queue, run.priority, run.expiration_ms)]
+    delay_ms, group = _way(queue, run, delay_ms)
+    places = [place_in(turn, queue, run.priority, run.expiration_ms, delay_ms)]
     due_ms = turn.now_ms + delay_ms if delay_ms else 0
     turn.emit(Published(host.number, host.messages.next, places, due_ms, group, key, window_ms, [content]))
