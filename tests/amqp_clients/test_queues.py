@@ -5,9 +5,11 @@ from typing import Any
 
 import pika
 import pytest
+from pamqp import commands, frame
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.amqp_clients.clients import bodies, connect, counts, get, refusal, until
+from tests.amqp_clients.wire import Wire
 from tools.server_process import ServerProcess
 
 
@@ -38,8 +40,10 @@ def test_an_empty_name_is_the_last_declared_queue(channel: BlockingChannel, queu
     assert channel.queue_delete("").method.message_count == 0
 
 
-def test_line_ends_are_taken_out_of_names(channel: BlockingChannel, name: str) -> None:
-    assert channel.queue_declare(f"{name}\r\n-a", exclusive=True).method.queue == f"{name}-a"
+def test_line_ends_are_taken_out_of_names(server: ServerProcess, name: str) -> None:
+    with Wire(server).open() as wire:
+        wire.send(frame.marshal(commands.Queue.Declare(queue=f"{name}--a", exclusive=True), 1).replace(b"--", b"\r\n"))
+        assert wire.until(commands.Queue.DeclareOk).queue == f"{name}a"
 
 
 def test_an_exclusive_queue_is_gone_when_its_connection_is(server: ServerProcess, name: str) -> None:

@@ -14,6 +14,8 @@ from oncemq.net.listener import Connections
 
 HANDSHAKE_MS = 10_000
 """A connection that is not open by then is closed."""
+CLOSING_MS = 10_000
+"""So long a peer that is asked to close may take."""
 
 
 class AmqpProtocol(Protocol):
@@ -22,8 +24,13 @@ class AmqpProtocol(Protocol):
     outgoing: list[bytes]
     flush: Callable[[], None]
     closing: bool
+    deaf: bool
     heartbeat_seconds: int
     host: str
+
+    @property
+    def leaves(self) -> bool:
+        """The peer is asked to close, and has not."""
 
     def feed(self, data: bytes) -> list[Any]:
         """(command, address) pairs that these bytes ask. Never raises."""
@@ -58,6 +65,7 @@ class AmqpConnection(asyncio.Protocol):
         "door",
         "engine",
         "heard_ms",
+        "leaving_ms",
         "paused_by_peer",
         "reading",
         "sent_ms",
@@ -70,6 +78,7 @@ class AmqpConnection(asyncio.Protocol):
         self.reading = True
         self.paused_by_peer = False
         self.heard_ms = self.sent_ms = connections.now_ms()
+        self.leaving_ms: int | None = None
         self.transport: asyncio.Transport
         self.amqp: AmqpProtocol
 
@@ -100,8 +109,14 @@ class AmqpConnection(asyncio.Protocol):
                 self.transport.write(b"".join(parts))
         for command, address in amqp.due():
             self.engine.submit(command, address)
-        if amqp.closing and not self.closed:
+        if self.closed:
+            return
+        if amqp.closing or (amqp.deaf and not self.transport.can_write_eof()):
             self.close()
+        elif amqp.leaves and self.leaving_ms is None:
+            self.leaving_ms = self.connections.now_ms()
+            if amqp.deaf:  # its close-ok will not be understood; what it has sent must not reset the connection
+                self.transport.write_eof()
 
     def connection_lost(self, error: Exception | None) -> None:
         """What it held goes back."""
@@ -125,7 +140,9 @@ class AmqpConnection(asyncio.Protocol):
     def give_up_if_overdue(self, now_ms: int, idle_ms: int, request_ms: int) -> None:
         """Heartbeats, both ways; and a handshake that does not end."""
         heartbeat_ms = self.amqp.heartbeat_seconds * 1000
-        if not self.amqp.host:
+        if self.leaving_ms is not None:
+            overdue = now_ms - self.leaving_ms > CLOSING_MS
+        elif not self.amqp.host:
             overdue = now_ms - self.heard_ms > HANDSHAKE_MS
         elif heartbeat_ms:
             overdue = now_ms - self.heard_ms > 2 * heartbeat_ms

@@ -22,6 +22,7 @@ from oncemq.protocols.amqp.refused import refused
 from oncemq.protocols.amqp.replies import deliver_replies
 from oncemq.protocols.amqp.specification import basic_client as basic
 from oncemq.protocols.amqp.specification import channel as channels
+from oncemq.protocols.amqp.specification.access import AccessRequest, AccessRequestOk
 from oncemq.protocols.amqp.writing import DeliveryPrefix, method_frame
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class AmqpChannel:
             self.gather(asked)
             handler = HANDLERS.get(type(method))
             if handler is None:
-                raise FrameFault(errors.unexpected_method("running"), method.NUMBER)
+                raise FrameFault(errors.unimplemented_method(), method.NUMBER)
             try:
                 handler(self, method, asked)
             except FrameFault as fault:
@@ -223,4 +224,20 @@ class AmqpChannel:
         self.prefixes.pop(tag, None)
 
 
-HANDLERS = declaring.HANDLERS | consuming.HANDLERS | transactions.HANDLERS
+def flow(channel: AmqpChannel, method: channels.ChannelFlow, asked: list[Asked]) -> None:
+    """channel.flow: as in RabbitMQ nobody is to be silenced."""
+    if not method.active:
+        raise FrameFault(errors.not_implemented("active=false"))
+    channel.send(channels.ChannelFlowOk(True))
+
+
+def access(channel: AmqpChannel, method: AccessRequest, asked: list[Asked]) -> None:
+    """access.request: from before 0-9-1; the ticket means nothing."""
+    channel.send(AccessRequestOk(1))
+
+
+OWN: dict[type[Any], Callable[[AmqpChannel, Any, list[Asked]], None]] = {
+    channels.ChannelFlow: flow,
+    AccessRequest: access,
+}
+HANDLERS = OWN | declaring.HANDLERS | consuming.HANDLERS | transactions.HANDLERS

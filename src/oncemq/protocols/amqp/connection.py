@@ -50,10 +50,14 @@ CAPABILITIES: Table = {
 
 HEADER, START, TUNE, OPEN, RUNNING, CLOSING, CLOSED = range(7)
 """What is waited for: a protocol header, start-ok, tune-ok, open; then channels; close-ok; nothing more."""
+STATES = ("pre_init", "starting", "tuning", "opening", "running", "closing", "closed")
+"""As RabbitMQ calls them."""
 
 
 class AmqpConnection:
-    """One connection. `closing` says that the socket is to be closed once `outgoing` is written."""
+    """One connection. `closing` says that the socket is to be closed once `outgoing` is written; `deaf` that nothing
+    more can be understood of what comes; `leaves` that the client is asked to close.
+    """
 
     def __init__(self, door: "AmqpDoor", peer_is_loopback: bool) -> None:
         self.door = door
@@ -63,12 +67,13 @@ class AmqpConnection:
         self.host = ""
         self.user = ""
         self.frame_bytes_max = FRAME_BYTES_MAX
+        self.channels_max = CHANNELS_MAX
         self.heartbeat_seconds = 0
         self.channels: dict[int, AmqpChannel] = {}
         self.client_properties: Table = {}
         self.outgoing: list[bytes] = []
         self.flush: Callable[[], None] = lambda: None
-        self.closing = False
+        self.closing = self.deaf = False
         self.gone = False
         self.leaving: list[AmqpChannel] = []
 
@@ -101,8 +106,9 @@ class AmqpConnection:
             if item[1]:
                 self._channel_method(item[1], item[2], item[3], asked)
             else:
-                self._method(METHODS[item[2]].type.decode(item[3]), asked)
+                self._method(_decoded(item[2], item[3]), asked)
         elif item[0] == FAULT:
+            self.deaf = item[2].scope == "connection"
             self._fault(item[1], item[2], asked)
         elif item[0] == PROTOCOL:
             self._greeted(item[2])
@@ -139,7 +145,7 @@ class AmqpConnection:
         elif isinstance(method, ConnectionOpen) and self.state == OPEN:
             self._opened(method)
         else:
-            raise FrameFault(errors.unexpected_method(str(self.state)), method.NUMBER)
+            raise FrameFault(errors.unexpected_method(STATES[self.state]), method.NUMBER)
 
     def _login(self, method: ConnectionStartOk) -> None:
         self.client_properties = method.client_properties
@@ -168,6 +174,10 @@ class AmqpConnection:
         if wanted > FRAME_BYTES_MAX:
             fault = errors.negotiation_failed("frame_max", wanted, FRAME_BYTES_MAX, lower=False)
             raise FrameFault(fault, method.NUMBER)
+        if method.channel_max > CHANNELS_MAX:
+            fault = errors.negotiation_failed("channel_max", method.channel_max, CHANNELS_MAX, lower=False)
+            raise FrameFault(fault, method.NUMBER)
+        self.channels_max = method.channel_max or CHANNELS_MAX
         self.frame_bytes_max = self.reader.frame_bytes_max = wanted
         self.heartbeat_seconds = method.heartbeat
         self.state = OPEN
@@ -185,12 +195,14 @@ class AmqpConnection:
         if self.state == CLOSING:
             return
         if self.state != RUNNING:
-            raise FrameFault(errors.unexpected_method(str(self.state)), method_number)
+            raise FrameFault(errors.unexpected_method(STATES[self.state]), method_number)
         channel = self.channels.get(number)
-        method = METHODS[method_number].type.decode(payload)
+        method = _decoded(method_number, payload)
         if isinstance(method, ChannelOpen):
             if channel is not None:
                 raise FrameFault(errors.second_channel_open(), method_number)
+            if len(self.channels) >= self.channels_max:
+                raise FrameFault(errors.too_many_channels(len(self.channels), self.channels_max), method_number)
             self.channels[number] = AmqpChannel(self, number)
             self.send(number, ChannelOpenOk())
         elif channel is None:
@@ -209,7 +221,7 @@ class AmqpConnection:
         if self.state == RUNNING:
             raise FrameFault(errors.expected_channel_open())
         if self.state != CLOSING:
-            raise FrameFault(errors.unexpected_method(str(self.state)))
+            raise FrameFault(errors.unexpected_method(STATES[self.state]))
 
     # Out --------------------------------------------------------------------------------------------------------
 
@@ -253,6 +265,11 @@ class AmqpConnection:
             failed = (method_number >> 16, method_number & 0xFFFF)
             self.send(0, ConnectionClose(refusal.reply_code, refusal.reply_text, *failed))
 
+    @property
+    def leaves(self) -> bool:
+        """It is closed by either side, and the other has not said so yet."""
+        return self.state == CLOSING
+
     def force_close(self, reason: str) -> None:
         """The server is about to end."""
         self.close(errors.connection_forced(reason))
@@ -284,6 +301,15 @@ class AmqpConnection:
             channel.leave(asked, None, failed=answer is None)
         self.channels.clear()
         asked.append((CloseConnection(self.host, self), answer))
+
+
+def _decoded(number: int, payload: bytes) -> Method:
+    definition = METHODS.get(number)
+    if definition is None:
+        raise FrameFault(errors.unknown_method(number >> 16, number & 0xFFFF), number)
+    if not definition.from_client:
+        raise FrameFault(errors.unimplemented_method(), number)
+    return definition.type.decode(payload)
 
 
 def _credentials(method: ConnectionStartOk) -> tuple[str, str] | None:

@@ -116,6 +116,13 @@ def recover(channel: "AmqpChannel", method: basic.BasicRecover, asked: list[Aske
     channel.send(basic_server.BasicRecoverOk())
 
 
+def recover_async(channel: "AmqpChannel", method: basic.BasicRecoverAsync, asked: list[Asked]) -> None:
+    """basic.recover-async"""
+    if not method.requeue:
+        raise FrameFault(errors.not_implemented("requeue=false"))
+    channel.settle(0, True, commands.REQUEUE, asked)
+
+
 HANDLERS: dict[type[Any], Callable[["AmqpChannel", Any, list[Asked]], None]] = {
     basic.BasicQos: qos,
     basic.BasicConsume: consume,
@@ -124,4 +131,5 @@ HANDLERS: dict[type[Any], Callable[["AmqpChannel", Any, list[Asked]], None]] = {
     basic.BasicReject: reject,
     basic.BasicNack: nack,
     basic.BasicRecover: recover,
+    basic.BasicRecoverAsync: recover_async,
 }
