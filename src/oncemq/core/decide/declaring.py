@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from oncemq.core import routed_commands as commands
 from oncemq.core.decide.tasks import end_tasks_of
 from oncemq.core.decide.unused import used
@@ -10,6 +12,7 @@ from oncemq.core.exchanges import matching
 from oncemq.core.exchanges.bindings import QUEUE, Binding
 from oncemq.core.host import Host
 from oncemq.core.outputs import Done
+from oncemq.core.plain import plain
 from oncemq.core.queue import Queue
 from oncemq.core.records import (
     DELETED,
@@ -74,13 +77,14 @@ def _declare_exchange(turn: Turn, host: Host, command: commands.DeclareExchange)
     if matching(command.traits) is None:
         return UnknownExchangeType(command.traits["type"])
     if exchange is None:
-        turn.emit(ExchangeDeclared(host.number, host.next_exchange, command.exchange, command.traits))
+        kept = {**command.traits, "arguments": plain(command.traits["arguments"])}
+        turn.emit(ExchangeDeclared(host.number, host.next_exchange, command.exchange, kept))
         return None
     for field in ("type", "durable", "auto_delete", "internal"):
         if exchange.traits[field] != command.traits[field]:
             received, current = command.traits[field], exchange.traits[field]
             return Inequivalent("exchange", command.exchange, field, _shown(received), _shown(current))
-    received, current = command.traits["arguments"], exchange.traits["arguments"]
+    received, current = plain(command.traits["arguments"]), exchange.traits["arguments"]
     if received.get("alternate-exchange") != current.get("alternate-exchange"):
         values = (_shown(table.get("alternate-exchange")) for table in (received, current))
         return Inequivalent("exchange", command.exchange, "alternate-exchange", *values)
@@ -111,25 +115,31 @@ def _drop_exchange(turn: Turn, host: Host, name: str) -> None:
 def bind(turn: Turn, command: commands.Bind, address: Any) -> None:
     """Answers Done. A binding that is there is not made again."""
     host = turn.state.hosts[command.host]
-    refused = _refused_binding(host, command.binding, command.owner)
+    binding = _kept(command.binding)
+    refused = _refused_binding(host, binding, command.owner)
     if refused is None:
-        exchange = host.exchanges[command.binding.source]
-        if command.binding not in exchange.bindings:
-            turn.emit(Bound(host.number, exchange.number, command.binding))
+        exchange = host.exchanges[binding.source]
+        if binding not in exchange.bindings:
+            turn.emit(Bound(host.number, exchange.number, binding))
     turn.answer(address, refused or Done())
 
 
 def unbind(turn: Turn, command: commands.Unbind, address: Any) -> None:
     """Answers Done."""
     host = turn.state.hosts[command.host]
-    if command.binding.source == DEFAULT_EXCHANGE:
+    binding = _kept(command.binding)
+    if binding.source == DEFAULT_EXCHANGE:
         turn.answer(address, ExchangeIsDefault())
         return
-    exchange = host.exchanges.get(command.binding.source)
-    if exchange is not None and command.binding in exchange.bindings:
-        turn.emit(Unbound(host.number, exchange.number, command.binding))
+    exchange = host.exchanges.get(binding.source)
+    if exchange is not None and binding in exchange.bindings:
+        turn.emit(Unbound(host.number, exchange.number, binding))
         _delete_if_done(turn, host, exchange.name)
     turn.answer(address, Done())
+
+
+def _kept(binding: Binding) -> Binding:
+    return replace(binding, arguments=plain(binding.arguments)) if binding.arguments else binding
 
 
 def _refused_binding(host: Host, binding: Binding, owner: Any) -> Refusal | None:
@@ -181,13 +191,13 @@ def declare_queue(turn: Turn, command: commands.DeclareQueue, address: Any) -> N
         turn.answer(address, answer)
         return
     if queue is None:
-        turn.emit(QueueCreated(host.number, host.next_queue, name, command.settings, {}))
+        turn.emit(QueueCreated(host.number, host.next_queue, name, plain(command.settings), {}))
         queue = host.queues[name]
         queue.owner = command.owner if queue.settings.exclusive else None
         used(turn, queue)
         turn.answer(address, _declared(queue))
         return
-    turn.answer(address, _inequivalent(queue, command.settings) or _declared(queue))
+    turn.answer(address, _inequivalent(queue, plain(command.settings)) or _declared(queue))
 
 
 def _free_name(host: Host) -> str:

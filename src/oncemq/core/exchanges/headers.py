@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from oncemq.core.exchanges.bindings import Binding
+from oncemq.core.plain import plain
 
 X_MATCH = "x-match"
 
@@ -46,4 +47,7 @@ def _fits(arguments: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:
 
 def _equal(wanted: Any, value: Any) -> bool:
     """Of another type it is another value (to Python, True is 1)."""
-    return wanted is None or (type(wanted) is type(value) and wanted == value)
+    if wanted is None:
+        return True
+    value = plain(value)
+    return type(wanted) is type(value) and bool(wanted == value)
