@@ -107,7 +107,10 @@ class Consume(HostCommand):
 
 
 class AwaitReplies(HostCommand):
-    """Answers Done if it has an address; from then on Replies come to `channel` for what is published to `name`. `tag` None: no more."""
+    """Answers Done if it has an address; from then on Replies come to `channel` for what is published to `name`.
+
+    `tag` None: no more.
+    """
 
     name: str
     channel: Any

@@ -78,6 +78,11 @@ class Engine:
         """First thing after recovery."""
         self.submit(StartServer(identity_key, name_reuse_wait_ms), None)
 
+    @property
+    def disk_nearly_full(self) -> bool:
+        """Whether sends are refused."""
+        return self.machine.state.nearly_full
+
     def report_disk_space(self, free_bytes: int, reserve_bytes: int) -> None:
         """Refuse sends while less than the reserve is free."""
         nearly_full = free_bytes < reserve_bytes

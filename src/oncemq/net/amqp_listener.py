@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+from oncemq.core.routed_commands import REQUEUE, Publish, Settle, Transact
 from oncemq.engine.engine import Engine
 from oncemq.net.addresses import is_loopback
 from oncemq.net.listener import Connections
@@ -44,6 +45,12 @@ class AmqpProtocol(Protocol):
     def heartbeat(self) -> None:
         """A heartbeat frame, and flush."""
 
+    def block(self, reason: str) -> None:
+        """Say that what it publishes waits."""
+
+    def unblock(self) -> None:
+        """Say that it goes on."""
+
     def force_close(self, reason: str) -> None:
         """Ask the peer to close, and flush."""
 
@@ -65,6 +72,7 @@ class AmqpConnection(asyncio.Protocol):
         "door",
         "engine",
         "heard_ms",
+        "held",
         "leaving_ms",
         "paused_by_peer",
         "reading",
@@ -77,6 +85,8 @@ class AmqpConnection(asyncio.Protocol):
         self.closed = False
         self.reading = True
         self.paused_by_peer = False
+        self.held: list[Any] = []
+        """Asked while the disk is nearly full, from the first publish on. Nothing more is read meanwhile."""
         self.heard_ms = self.sent_ms = connections.now_ms()
         self.leaving_ms: int | None = None
         self.transport: asyncio.Transport
@@ -96,8 +106,36 @@ class AmqpConnection(asyncio.Protocol):
         """Asyncio's."""
         self.heard_ms = self.connections.now_ms()
         for command, address in self.amqp.feed(data):
-            self.engine.submit(command, address)
+            if self.held or (self.engine.disk_nearly_full and isinstance(command, Publish | Transact)):
+                self._hold(command, address)
+            else:
+                self.engine.submit(command, address)
         self.flush()
+
+    def _hold(self, command: Any, address: Any) -> None:
+        if not self.held:
+            self.amqp.block("low on disk")
+        self.held.append((command, address))
+        self.read_if_wanted()
+
+    def _let_go(self) -> None:
+        """The disk has room again: what waited is asked."""
+        held, self.held = self.held, []
+        self.amqp.unblock()
+        for command, address in held:
+            self.engine.submit(command, address)
+        self.read_if_wanted()
+
+    def _give_back_held(self) -> None:
+        """The connection is gone: what was published in vain was never confirmed, what was settled is."""
+        for command, address in self.held:
+            if isinstance(command, Transact):
+                for each in command.commands:
+                    if isinstance(each, Settle):
+                        self.engine.submit(Settle(each.host, each.leases, each.consumers, REQUEUE), None)
+            elif not isinstance(command, Publish):
+                self.engine.submit(command, address)
+        self.held = []
 
     def flush(self) -> None:
         """Write what the protocol has to say, and ask what it has to ask."""
@@ -122,6 +160,7 @@ class AmqpConnection(asyncio.Protocol):
         """What it held goes back."""
         self.closed = True
         self.connections.remove(self)
+        self._give_back_held()
         for command, address in self.amqp.lost():
             self.engine.submit(command, address)
 
@@ -139,6 +178,10 @@ class AmqpConnection(asyncio.Protocol):
 
     def give_up_if_overdue(self, now_ms: int, idle_ms: int, request_ms: int) -> None:
         """Heartbeats, both ways; and a handshake that does not end."""
+        if self.held:
+            self.heard_ms = now_ms  # nothing is read, so nothing can be heard
+            if not self.engine.disk_nearly_full:
+                self._let_go()
         heartbeat_ms = self.amqp.heartbeat_seconds * 1000
         if self.leaving_ms is not None:
             overdue = now_ms - self.leaving_ms > CLOSING_MS
@@ -166,7 +209,7 @@ class AmqpConnection(asyncio.Protocol):
 
     def read_if_wanted(self) -> None:
         """Read from the peer unless it, or the journal, has enough to do."""
-        wanted = not (self.paused_by_peer or self.engine.congested)
+        wanted = not (self.paused_by_peer or self.held or self.engine.congested)
         if wanted != self.reading and not self.closed:
             self.reading = wanted
             (self.transport.resume_reading if wanted else self.transport.pause_reading)()

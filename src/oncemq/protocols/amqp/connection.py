@@ -21,6 +21,7 @@ from oncemq.protocols.amqp.methods import Method
 from oncemq.protocols.amqp.specification import METHODS
 from oncemq.protocols.amqp.specification.channel import ChannelCloseOk, ChannelOpen, ChannelOpenOk
 from oncemq.protocols.amqp.specification.connection import (
+    ConnectionBlocked,
     ConnectionClose,
     ConnectionCloseOk,
     ConnectionOpen,
@@ -29,6 +30,7 @@ from oncemq.protocols.amqp.specification.connection import (
     ConnectionStartOk,
     ConnectionTune,
     ConnectionTuneOk,
+    ConnectionUnblocked,
 )
 from oncemq.protocols.amqp.tables import Table, decode_table
 from oncemq.protocols.amqp.writing import HEARTBEAT_FRAME, method_frame
@@ -234,6 +236,23 @@ class AmqpConnection:
         if self.state >= OPEN:
             self.outgoing.append(HEARTBEAT_FRAME)
             self.flush()
+
+    def block(self, reason: str) -> None:
+        """What the client published waits until `unblock`; it is told so, if it said that it understands."""
+        if self._told_when_blocked():
+            self.send(0, ConnectionBlocked(reason))
+            self.flush()
+
+    def unblock(self) -> None:
+        """It goes on."""
+        if self._told_when_blocked():
+            self.send(0, ConnectionUnblocked())
+            self.flush()
+
+    def _told_when_blocked(self) -> bool:
+        capabilities = self.client_properties.get("capabilities")
+        told = isinstance(capabilities, dict) and capabilities.get("connection.blocked") is True
+        return told and self.state == RUNNING
 
     def ask_later(self, channel: AmqpChannel) -> None:
         """The core refused something on this channel: what it holds goes back with the next thing that is asked."""
