@@ -13,6 +13,7 @@ from oncemq.protocols.amqp.methods import Method
 from oncemq.protocols.amqp.queue_arguments import settings_of
 from oncemq.protocols.amqp.replies import REPLY_TO
 from oncemq.protocols.amqp.specification import exchange, queue
+from oncemq.protocols.amqp.storable import storable
 
 if TYPE_CHECKING:
     from oncemq.protocols.amqp.channel import AmqpChannel
@@ -32,7 +33,7 @@ def exchange_declare(channel: "AmqpChannel", method: exchange.ExchangeDeclare, a
         "durable": method.durable,
         "auto_delete": method.auto_delete,
         "internal": method.internal,
-        "arguments": method.arguments,
+        "arguments": storable(method.arguments),
     }
     if not method.passive and name.startswith("amq.") and name not in PREDECLARED_EXCHANGES:
         raise FrameFault(refusals.reserved_name("exchange", name))
@@ -52,7 +53,7 @@ def exchange_delete(channel: "AmqpChannel", method: exchange.ExchangeDelete, ask
 
 def exchange_bind(channel: "AmqpChannel", method: exchange.ExchangeBind, asked: list[Asked]) -> None:
     """exchange.bind"""
-    binding = Binding(method.source, EXCHANGE, method.destination, method.routing_key, method.arguments)
+    binding = Binding(method.source, EXCHANGE, method.destination, method.routing_key, storable(method.arguments))
     ok = None if method.no_wait else exchange.ExchangeBindOk()
     command = commands.Bind(channel.connection.host, binding, channel.connection)
     channel.ask(command, asked, lambda _: ok, method.NUMBER)
@@ -60,7 +61,7 @@ def exchange_bind(channel: "AmqpChannel", method: exchange.ExchangeBind, asked: 
 
 def exchange_unbind(channel: "AmqpChannel", method: exchange.ExchangeUnbind, asked: list[Asked]) -> None:
     """exchange.unbind"""
-    binding = Binding(method.source, EXCHANGE, method.destination, method.routing_key, method.arguments)
+    binding = Binding(method.source, EXCHANGE, method.destination, method.routing_key, storable(method.arguments))
     ok = None if method.no_wait else exchange.ExchangeUnbindOk()
     command = commands.Unbind(channel.connection.host, binding, channel.connection)
     channel.ask(command, asked, lambda _: ok, method.NUMBER)
@@ -91,7 +92,7 @@ def queue_declare(channel: "AmqpChannel", method: queue.QueueDeclare, asked: lis
 def queue_bind(channel: "AmqpChannel", method: queue.QueueBind, asked: list[Asked]) -> None:
     """queue.bind"""
     key = method.routing_key if method.queue or method.routing_key else channel.named("")
-    binding = Binding(method.exchange, QUEUE, channel.named(method.queue), key, method.arguments)
+    binding = Binding(method.exchange, QUEUE, channel.named(method.queue), key, storable(method.arguments))
     ok = None if method.no_wait else queue.QueueBindOk()
     command = commands.Bind(channel.connection.host, binding, channel.connection)
     channel.ask(command, asked, lambda _: ok, method.NUMBER)
@@ -101,7 +102,7 @@ def queue_unbind(channel: "AmqpChannel", method: queue.QueueUnbind, asked: list[
     """queue.unbind"""
     name = channel.named(method.queue)
     key = method.routing_key if method.queue or method.routing_key else name
-    binding = Binding(method.exchange, QUEUE, name, key, method.arguments)
+    binding = Binding(method.exchange, QUEUE, name, key, storable(method.arguments))
     command = commands.Unbind(channel.connection.host, binding, channel.connection)
     channel.ask(command, asked, lambda _: queue.QueueUnbindOk(), method.NUMBER)
 

@@ -17,6 +17,7 @@ from oncemq.protocols.amqp.refusals import foreign_user_id, invalid_expiration
 from oncemq.protocols.amqp.replies import with_reply_name
 from oncemq.protocols.amqp.specification.basic_client import BasicPublish
 from oncemq.protocols.amqp.specification.basic_server import BasicReturn
+from oncemq.protocols.amqp.storable import LONGEST_MS
 from oncemq.protocols.amqp.tables import Table, decode_whole_table
 from oncemq.protocols.amqp.writing import ack_frame, content_frames, method_frame, nack_frame, publish_route
 
@@ -114,7 +115,7 @@ def _expiration_ms(header: bytes) -> int | None:
     if not raw.isdigit() or int(raw) > EXPIRATION_MS:
         shown = raw.decode("utf-8", "replace")
         raise FrameFault(invalid_expiration(shown, "no_integer"), BasicPublish.NUMBER)
-    return int(raw)
+    return min(int(raw), LONGEST_MS)
 
 
 class Confirming(msgspec.Struct):
@@ -142,10 +143,11 @@ def say(channel: "AmqpChannel", runs: list[Run], outcomes: list[int | CoreRefusa
             _return(channel, run)
         if not first_tag:
             continue
-        if outcome == REJECTED:
-            _confirm(channel, ack_frame, pending)
+        if outcome >= REJECTED:
+            taken = outcome - REJECTED
+            _confirm(channel, ack_frame, tag + taken - 1 if taken else pending)
             pending = 0
-            for rejected in range(tag, tag + count):
+            for rejected in range(tag + taken, tag + count):
                 channel.connection.outgoing.append(nack_frame(channel.number, rejected, False))
         else:
             pending = tag + count - 1

@@ -5,12 +5,14 @@ from typing import Any
 from oncemq.protocols.amqp.errors import FrameFault
 from oncemq.protocols.amqp.refusals import invalid_argument
 from oncemq.protocols.amqp.specification.queue import QueueDeclare
+from oncemq.protocols.amqp.storable import LONGEST_MS, storable
 from oncemq.protocols.amqp.tables import Value
 
 NUMBERS = {
     "x-message-ttl": "message_ttl_ms",
     "x-expires": "expires_ms",
     "x-max-length": "maximum_length",
+    "x-max-length-bytes": "maximum_bytes",
     "x-max-priority": "maximum_priority",
     "x-delivery-limit": "delivery_limit",
     "x-cache-ttl": "deduplication_window_ms",
@@ -27,7 +29,7 @@ OVERFLOWS = ("drop-head", "reject-publish", "reject-publish-dlx")
 
 def settings_of(method: QueueDeclare, host: str) -> dict[str, Any]:
     """The settings that the declaration asks for. FrameFault 406 for a value that cannot be."""
-    arguments = method.arguments
+    arguments = storable(method.arguments)
     settings: dict[str, Any] = {
         "durable": method.durable,
         "exclusive": method.exclusive,
@@ -67,4 +69,4 @@ def _number(name: str, value: Value, queue: str, host: str) -> int:
         raise FrameFault(invalid_argument(name, "queue", queue, host, why))
     if name == "x-max-priority" and value > PRIORITIES:
         raise FrameFault(invalid_argument(name, "queue", queue, host, f"{{max_value_exceeded,{value}}}"))
-    return value
+    return min(value, LONGEST_MS)
