@@ -386,6 +386,51 @@ def test_a_queue_that_rejects_publishes_takes_what_it_has_room_for() -> None:
     amqp.check()
 
 
+def test_of_a_run_it_takes_what_it_has_room_for() -> None:
+    amqp = with_dead_letters(maximum_length=3, overflow="reject-publish")
+    assert amqp.publish("a") == ROUTED
+    assert amqp.publish("b", "c", "d", "e") == REJECTED + 2
+    assert amqp.publish("f", "g") == REJECTED
+    assert amqp.drain("q") == ["a", "b", "c"]
+    amqp.check()
+
+
+def test_what_it_refuses_of_a_run_it_may_dead_letter() -> None:
+    amqp = with_dead_letters(maximum_length=2, overflow="reject-publish-dlx")
+    assert amqp.publish("a", "b", "c", "d") == REJECTED + 2
+    assert (amqp.drain("q"), amqp.drain("dead")) == (["a", "b"], ["c", "d"])
+    amqp.check()
+
+
+def test_only_the_queue_that_is_full_dead_letters_it() -> None:
+    amqp = with_dead_letters(maximum_length=1, overflow="reject-publish-dlx")
+    amqp.declare(
+        "roomy",
+        maximum_length=9,
+        overflow="reject-publish-dlx",
+        dead_letter_exchange="",
+        dead_letter_routing_key="dead",
+    )
+    for name in ("q", "roomy"):
+        amqp.bind("amq.fanout", name)
+    assert amqp.publish("a", "b", "c", exchange="amq.fanout") == REJECTED + 1
+    assert (amqp.drain("q"), amqp.drain("roomy"), amqp.drain("dead")) == (["a"], ["a"], ["b", "c"])
+    amqp.check()
+
+
+def test_what_consumers_take_at_once_is_not_refused() -> None:
+    amqp = with_dead_letters(maximum_length=1, overflow="reject-publish")
+    amqp.limit("narrow", 2)
+    amqp.consume(channel="narrow")
+    amqp.consume(channel="narrow", limit=5)
+    amqp.consume(channel="wide", limit=1)
+    assert amqp.publish(*"abcdef") == REJECTED + 4
+    assert amqp.driver.counts("q") == (1, 3, 0)
+    amqp.consume(channel="third", no_ack=True)
+    assert amqp.publish(*"ghijkl") == ROUTED
+    amqp.check()
+
+
 @pytest.mark.parametrize("overflow", ["drop-head", "reject-publish"])
 def test_a_lower_length_through_the_other_door(overflow: str) -> None:
     amqp = with_dead_letters(maximum_length=2, overflow=overflow)

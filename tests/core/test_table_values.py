@@ -9,8 +9,10 @@ import pytest
 
 from oncemq.core import routed_commands as commands
 from oncemq.core.exchanges.bindings import QUEUE, Binding
+from oncemq.core.plain import plain
 from oncemq.core.routed_outputs import Declared
 from oncemq.core.routed_refusals import Inequivalent
+from oncemq.protocols.amqp.storable import storable
 from oncemq.protocols.amqp.tables import Decimal, LongString, Timestamp
 from tests.core.routed import Amqp
 
@@ -73,7 +75,13 @@ def test_values_that_differ_do_not_match() -> None:
     amqp.declare("q")
     amqp.done(commands.Bind("/", Binding("amq.headers", QUEUE, "q", "", {"a": Timestamp(5)}), None))
     assert amqp.routed("amq.headers", headers={"a": Timestamp(6)}) == []
-    assert amqp.routed("amq.headers", headers={"a": 5}) == []
+    assert amqp.routed("amq.headers", headers={"a": "5"}) == []
+
+
+def test_the_door_and_the_core_agree() -> None:
+    for value in VALUES:
+        if value != "\udcff":  # text comes as UTF-8 or as a LongString
+            assert plain({"a": value}) == plain(storable({"a": value}))
 
 
 def test_what_is_no_number_is_bound_and_never_matches() -> None:

@@ -1,7 +1,7 @@
 """Values of AMQP tables as plain data, which the journal gives back as it took it.
 
-A struct (a timestamp, a decimal) becomes a list that begins with its name; octets of a kind of their own become bytes;
-text that is no UTF-8 has its strange octets replaced.
+A timestamp becomes its seconds, a decimal a float (as the AMQP door's `storable` has them); octets of a kind of their
+own become bytes; text that is no UTF-8 has its strange octets replaced.
 """
 
 from typing import Any
@@ -20,8 +20,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(each) for each in value]
     if isinstance(value, msgspec.Struct):
-        return [type(value).__name__, *(plain(each) for each in msgspec.structs.astuple(value))]
+        return _number(msgspec.structs.asdict(value))
     return value
+
+
+def _number(fields: dict[str, Any]) -> Any:
+    if fields.keys() == {"scale", "value"}:
+        return fields["value"] / 10 ** fields["scale"]
+    (only,) = fields.values()
+    return only
 
 
 def _text(text: str) -> str:

@@ -22,7 +22,9 @@ class Emptied(Output):
 
 
 ROUTED, UNROUTED, REJECTED = range(3)
-"""What became of a run: it is in a queue; nothing matched; a full queue refused it."""
+"""What became of a run: it is in a queue; nothing matched; a full queue refused it. REJECTED + n: the first n of its
+messages are in a queue, the others were refused.
+"""
 
 
 class PublishedRuns(Output):

@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from oncemq.core.consumer import UNLIMITED
 from oncemq.core.decide.dead_lettering import REASON_MAXLEN, dead_letter
 from oncemq.core.decide.replying import reply
 from oncemq.core.decide.routing import place_in, route
@@ -73,14 +74,18 @@ def _publish_run(turn: Turn, host: Host, run: Run) -> int | Refusal:
     queues = route(host, run.exchange, run.keys, run.headers)
     if not queues:
         return UNROUTED
-    full = [queue for queue in queues if _is_full(queue, len(run.contents))]
-    if full:
-        for queue in full:
-            if queue.settings.overflow == "reject-publish-dlx":
-                _dead_letter(turn, host, queue, run)
-        return REJECTED
-    store(turn, host, run, queues, _delay_ms(host, run))
-    return ROUTED
+    taken = min(len(run.contents), *(_fitting(queue, run) for queue in queues))
+    if taken == len(run.contents):
+        store(turn, host, run, queues, _delay_ms(host, run))
+        return ROUTED
+    full = [queue for queue in queues if _fitting(queue, run) == taken]
+    refused = replace(run, contents=run.contents[taken:])
+    if taken:
+        store(turn, host, replace(run, contents=run.contents[:taken]), queues, _delay_ms(host, run))
+    for queue in full:
+        if queue.settings.overflow == "reject-publish-dlx":
+            _dead_letter(turn, host, queue, refused)
+    return REJECTED + taken
 
 
 def _dead_letter(turn: Turn, host: Host, queue: Queue, run: Run) -> None:
@@ -90,6 +95,32 @@ def _dead_letter(turn: Turn, host: Host, queue: Queue, run: Run) -> None:
     dead_letter(turn, host, queue, list(range(place[1], place[1] + len(run.contents))), REASON_MAXLEN)
 
 
-def _is_full(queue: Queue, coming: int) -> bool:
+def _fitting(queue: Queue, run: Run) -> int:
+    """How many messages of the run it takes, from the first on."""
+    return min(_room(queue), _room_in_bytes(queue, run))
+
+
+def _room_in_bytes(queue: Queue, run: Run) -> int:
+    maximum = queue.settings.maximum_bytes
+    if maximum is None or queue.settings.overflow == "drop-head":
+        return UNLIMITED
+    left = maximum - queue.ready_bytes
+    for number, content in enumerate(run.contents):
+        left -= len(content.body) + len(content.properties)
+        if left < 0:
+            return number
+    return UNLIMITED
+
+
+def _room(queue: Queue) -> int:
+    """Messages that the queue takes before it refuses one: what consumers are sent at once is never too much."""
     maximum = queue.settings.maximum_length
-    return maximum is not None and queue.settings.overflow != "drop-head" and queue.ready + coming > maximum
+    if maximum is None or queue.settings.overflow == "drop-head":
+        return UNLIMITED
+    by_channel: dict[int, int] = {}
+    for consumer in queue.consumers:
+        if consumer.no_ack:
+            return UNLIMITED
+        room = by_channel.get(id(consumer.channel), 0) + max(0, consumer.room)
+        by_channel[id(consumer.channel)] = min(room, max(0, consumer.channel.room))
+    return max(0, maximum + sum(by_channel.values()) - queue.ready)
