@@ -62,13 +62,15 @@ def _queue_created(state: Partition, record: records.QueueCreated, now_ms: int, 
     queue = Queue(host.number, record.queue, record.name, settings, record.tags, now_ms, state.pieces)
     state.pieces.created(queue)
     host.queues[record.name] = host.queues_by_number[record.queue] = queue
+    queue.weigh(host.messages)
     host.next_queue = record.queue + 1
 
 
 def _queue_changed(state: Partition, record: records.QueueChanged, now_ms: int, places: Places) -> None:
-    _, queue = _queue(state, record.host, record.queue)
+    host, queue = _queue(state, record.host, record.queue)
     queue.touch()
     queue.settings = changed(queue.settings, record.changes)
+    queue.weigh(host.messages)
     queue.changed_ms = now_ms
     queue.retention_due_ms = 0
     watch_retention(state, queue, now_ms)

@@ -71,6 +71,10 @@ class Messages:
         index = number & BLOCK_MASK
         return block.position[index], block.length[index]
 
+    def length(self, number: int) -> int:
+        """Bytes that a held message takes where it is stored."""
+        return self.blocks[number >> BLOCK_SHIFT].length[number & BLOCK_MASK]
+
     def unreference(self, numbers: Iterable[int]) -> None:
         """One entry less holds each of these messages."""
         for block_number, run in groupby(numbers, BLOCK_SHIFT.__rrshift__):

@@ -14,6 +14,7 @@ from oncemq.core.attempts import Attempts
 from oncemq.core.consumer import Consumer
 from oncemq.core.deduplication import Deduplication
 from oncemq.core.limits import BLOCK_ENTRIES
+from oncemq.core.messages import Messages
 from oncemq.core.model import (
     BLOCK_MASK,
     BLOCK_SHIFT,
@@ -52,6 +53,7 @@ class Queue(Piece):
         "group_numbers",
         "host",
         "leased",
+        "messages",
         "name",
         "next_entry",
         "next_group",
@@ -62,6 +64,7 @@ class Queue(Piece):
         "pieces",
         "purged_ms",
         "ready",
+        "ready_bytes",
         "remembered",
         "retention_due_ms",
         "settings",
@@ -106,6 +109,9 @@ class Queue(Piece):
         self.parked: OrderedDict[int, Parked] = OrderedDict()
         self.remembered: Any = None
         """What a checkpoint remembered of the order, until it is made anew."""
+        self.messages: Messages | None = None
+        self.ready_bytes = 0
+        """What the ready messages take where they are stored, in a queue that is limited by that. Derived."""
         self.retention_due_ms = 0
         """When the timer looks for expired messages next; 0: not at all. Not durable."""
         self.used_ms = self.unused_due_ms = 0
@@ -191,6 +197,8 @@ class Queue(Piece):
             self.delayed += count
         else:
             self.ready += count
+            if self.messages is not None:
+                self.ready_bytes += sum(map(self.messages.length, range(first_message, first_message + count)))
         self._tell_order(first, count, state, group_number, sent_ms)
         return first
 
@@ -265,6 +273,8 @@ class Queue(Piece):
                 block.first_delivery_ms[index] = now_ms
             self.ready -= 1
             self.leased += 1
+            if self.messages is not None:
+                self.ready_bytes -= self.messages.length(block.message[index])
             self.order.held(entry)
 
     def extend_lease(self, entry: int, due_ms: int) -> None:
@@ -338,13 +348,16 @@ class Queue(Piece):
             self.pieces.dropped(block)
         self.blocks.clear()
         self.next_entry = {p: (n + BLOCK_MASK) >> BLOCK_SHIFT << BLOCK_SHIFT for p, n in self.next_entry.items()}
-        self.ready = self.delayed = self.leased = 0
+        self.ready = self.delayed = self.leased = self.ready_bytes = 0
         self.group_numbers, self.group_names, self.group_counts = {}, {}, {}
         self.attempts = Attempts()
         self.order = Fifo(self) if self.fifo else Plain(self)
         return messages
 
     def _change(self, block: Block, index: int, state: int) -> None:
+        if self.messages is not None:
+            ready = (state == READY) - (block.state[index] == READY)
+            self.ready_bytes += ready * self.messages.length(block.message[index])
         self._count(block.state[index], -1)
         block.state[index] = state
         self._count(state, 1)
@@ -376,6 +389,12 @@ class Queue(Piece):
         if not self.group_counts[number]:
             del self.group_counts[number]
             del self.group_numbers[self.group_names.pop(number)]
+
+    def weigh(self, messages: Messages) -> None:
+        """Count the bytes of what is ready, if there is a limit to them."""
+        self.messages, self.ready_bytes = messages if self.settings.maximum_bytes is not None else None, 0
+        for block in self.blocks.values() if self.messages is not None else ():
+            self.ready_bytes += sum(map(messages.length, compress(block.message, map(READY.__eq__, block.state))))
 
     def rebuild_order(self) -> None:
         """Tell an order that was just made of every entry."""

@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Gone when it was not used for so long."""
     message_ttl_ms: int | None = None
     maximum_length: int | None = None
+    maximum_bytes: int | None = None
+    """Of ready messages, as they are stored."""
     overflow: str = "drop-head"
     dead_letter_exchange: str | None = None
     dead_letter_routing_key: str | None = None

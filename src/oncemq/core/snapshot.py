@@ -157,6 +157,7 @@ def load(state: Partition, pieces: Iterable[tuple[bytes, bytes]]) -> None:
     for loaded in state.hosts.values():
         for each in loaded.queues.values():
             _derive_queue(each)
+            each.weigh(loaded.messages)
     state.pieces.dirty.clear()
 
 

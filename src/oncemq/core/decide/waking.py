@@ -28,3 +28,10 @@ def _drop_overflow(turn: Turn, host: Host, queue: Queue) -> None:
             if not entries:
                 return
             dead_letter(turn, host, queue, entries, REASON_MAXLEN)
+    maximum_bytes = queue.settings.maximum_bytes
+    if maximum_bytes is not None and queue.settings.overflow == "drop-head":
+        while queue.ready_bytes > maximum_bytes:
+            entries = queue.order.peek(1, turn.now_ms)
+            if not entries:
+                return
+            dead_letter(turn, host, queue, entries, REASON_MAXLEN)
