@@ -49,7 +49,7 @@ def get(channel: BlockingChannel, queue: str, **more: Any) -> tuple[Any, Any, An
 
 def bodies(channel: BlockingChannel, queue: str) -> list[bytes]:
     """Everything that is ready, acknowledged."""
-    found = []
+    found: list[bytes] = []
     while True:
         method, _, body = channel.basic_get(queue, auto_ack=True)
         if method is None:

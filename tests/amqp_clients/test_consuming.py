@@ -43,6 +43,15 @@ class Consumer:
         self.channel.connection.process_data_events(0.02)
 
 
+def _wait_for_both(first: Consumer, second: Consumer, count: int) -> None:
+    def enough() -> bool:
+        first.settle()
+        return len(first.got) + len(second.got) >= count
+
+    until(enough)
+    first.settle()
+
+
 def fill(channel: BlockingChannel, queue: str, count: int) -> None:
     """Messages 0, 1, 2 …"""
     for number in range(count):
@@ -69,11 +78,10 @@ def test_prefetch_of_the_channel_limits_all_of_its_consumers(channel: BlockingCh
     fill(channel, queue, 10)
     channel.basic_qos(prefetch_count=4, global_qos=True)
     first, second = Consumer(channel, queue), Consumer(channel, queue)
-    until(lambda: first.settle() or len(first.got) + len(second.got) >= 4)
-    first.settle()
+    _wait_for_both(first, second, 4)
     assert sorted(first.bodies + second.bodies) == [b"0", b"1", b"2", b"3"]
     channel.basic_qos(prefetch_count=6, global_qos=True)
-    until(lambda: first.settle() or len(first.got) + len(second.got) >= 6)
+    _wait_for_both(first, second, 6)
     assert len(first.got) + len(second.got) == 6
 
 

@@ -187,9 +187,9 @@ CONNECTION_ERRORS: dict[str, tuple[Callable[[BlockingChannel, str], Any], int, s
 }
 
 
-def _consume_as(channel: BlockingChannel, queue: str, tag: str) -> None:
+def _consume_as(channel: BlockingChannel, queue: str, tag: str) -> Any:
     channel._impl._send_method(pika.spec.Basic.Consume(queue=queue, consumer_tag=tag, nowait=True))
-    channel.queue_declare(queue, passive=True)
+    return channel.queue_declare(queue, passive=True)
 
 
 @pytest.mark.parametrize("what", CHANNEL_ERRORS)

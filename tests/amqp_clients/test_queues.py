@@ -19,7 +19,7 @@ def is_there(connection: pika.BlockingConnection, queue: str) -> bool:
     try:
         channel.queue_declare(queue, passive=True)
     except pika.exceptions.ChannelClosedByBroker as error:
-        return error.reply_code == 405
+        return bool(error.reply_code == 405)
     channel.close()
     return True
 

@@ -168,7 +168,7 @@ class AmqpConnection(asyncio.Protocol):
     def idle(self) -> bool:
         """Whether it may be closed when the server ends: always, the peer is told why."""
         if not self.closed:
-            self.amqp.force_close("broker forced connection closure with reason 'shutdown'")
+            self.amqp.force_close("shutdown")
         return True
 
     def close(self) -> None:

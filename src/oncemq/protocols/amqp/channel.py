@@ -69,7 +69,8 @@ class AmqpChannel:
             deliver_replies(self, output)
         elif isinstance(output, outputs.ConsumerCancelled):
             self.forget(output.tag)
-            self.send(basic.BasicCancel(output.tag, True))
+            if self.connection.can("consumer_cancel_notify"):
+                self.send(basic.BasicCancel(output.tag, True))
         self.connection.flush()
         return True
 

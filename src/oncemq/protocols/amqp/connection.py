@@ -162,8 +162,7 @@ class AmqpConnection:
         self.send(0, ConnectionTune(CHANNELS_MAX, FRAME_BYTES_MAX, self.door.heartbeat_seconds))
 
     def _refuse_login(self, method: ConnectionStartOk) -> None:
-        capabilities = method.client_properties.get("capabilities")
-        if isinstance(capabilities, dict) and capabilities.get("authentication_failure_close") is True:
+        if self.can("authentication_failure_close"):
             self.close(errors.login_refused(method.mechanism), method.NUMBER)
         else:
             self._end()
@@ -190,6 +189,11 @@ class AmqpConnection:
             raise FrameFault(errors.host_not_found(method.virtual_host), method.NUMBER)
         self.host, self.state = host, RUNNING
         self.send(0, ConnectionOpenOk())
+
+    def can(self, capability: str) -> bool:
+        """Whether the client has said that it can do this."""
+        capabilities = self.client_properties.get("capabilities")
+        return isinstance(capabilities, dict) and capabilities.get(capability) is True
 
     # Channels ---------------------------------------------------------------------------------------------------
 
