@@ -431,9 +431,19 @@ def test_what_consumers_take_at_once_is_not_refused() -> None:
     amqp.check()
 
 
-@pytest.mark.parametrize("overflow", ["drop-head", "reject-publish"])
-def test_a_lower_length_through_the_other_door(overflow: str) -> None:
-    amqp = with_dead_letters(maximum_length=2, overflow=overflow)
-    amqp.driver.send("q", "a")
-    amqp.driver.send("q", "b")
-    assert amqp.driver.counts("q") == (2, 0, 0)
+def test_a_full_queue_drops_its_head_for_what_is_sent_through_sqs() -> None:
+    amqp = with_dead_letters(maximum_length=2)
+    for body in "abc":
+        amqp.driver.send("q", body)
+    assert (amqp.drain("q"), amqp.drain("dead")) == (["b", "c"], ["a"])
+    amqp.check()
+
+
+def test_what_is_delayed_counts_when_it_is_due() -> None:
+    amqp = with_dead_letters(maximum_length=1)
+    amqp.driver.send("q", "late", delay_ms=1_000)
+    amqp.driver.send("q", "now")
+    assert amqp.driver.counts("q") == (1, 0, 1)
+    amqp.driver.advance(1_016)
+    assert amqp.drain("dead") == ["late"]
+    amqp.check()

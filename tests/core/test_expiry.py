@@ -110,6 +110,20 @@ def test_each_queue_has_its_own() -> None:
     amqp.check()
 
 
+def test_what_is_sent_through_sqs_expires_as_well() -> None:
+    amqp = with_ttl()
+    amqp.driver.send("q", "now")
+    amqp.driver.send("q", "later", delay_ms=5_000)
+    amqp.driver.advance(1_016)
+    assert amqp.driver.counts() == (0, 0, 1)
+    assert amqp.drain("dead") == ["now"]
+    amqp.driver.advance(4_000)
+    assert amqp.driver.counts() == (1, 0, 0), "its time counts from when it is due"
+    amqp.driver.advance(1_016)
+    assert amqp.drain("dead") == ["later"]
+    amqp.check()
+
+
 # Held ones ------------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from oncemq.core.commands import NewMessage, SendMessages
 from oncemq.core.decide.access import refused_access
+from oncemq.core.decide.routing import place_in
 from oncemq.core.deduplication import digest
 from oncemq.core.host import Host
 from oncemq.core.outputs import Sent, SentMessage
@@ -49,8 +50,7 @@ def send_messages(turn: Turn, command: SendMessages, address: Any) -> None:
     else:
         results = _send_standard(turn, host, queue, command)
     turn.answer(address, Sent(results))
-    if queue.awaited:
-        turn.wake(host, queue)
+    turn.wake(host, queue)
 
 
 def _send_standard(turn: Turn, host: Host, queue: Queue, command: SendMessages) -> list[SentMessage | Refusal]:
@@ -85,7 +85,7 @@ def _publish(
     turn: Turn, host: Host, queue: Queue, contents: list[Any], delay_ms: int, group: str | None, key: bytes | None
 ) -> None:
     window_ms = queue.settings.deduplication_window_ms if key is not None else 0
-    queues = [(queue.number, queue.next_entry.get(PRIORITY, 0), 0)]
+    queues = [place_in(turn, queue, PRIORITY, None, delay_ms)]
     due_ms = turn.now_ms + delay_ms if delay_ms else 0
     turn.emit(Published(host.number, host.messages.next, queues, due_ms, group, key, window_ms, contents))
 
