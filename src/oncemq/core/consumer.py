@@ -10,12 +10,14 @@ UNLIMITED = 1 << 62
 class Channel:
     """What the consumers of one channel share: how many unsettled messages it may hold."""
 
-    __slots__ = ("address", "consumers", "ended", "limit", "unsettled")
+    __slots__ = ("address", "consumers", "ended", "held", "limit", "unsettled")
 
     def __init__(self, address: Any) -> None:
         self.address = address
         self.limit = UNLIMITED
         self.unsettled = 0
+        self.held = False
+        """Its consumers get nothing for now: the peer does not read."""
         self.consumers: dict[int, Consumer] = {}
         self.ended: dict[int, Consumer] = {}
         """Those that get nothing more and hold unsettled messages yet."""
@@ -29,7 +31,18 @@ class Channel:
 class Consumer:
     """One subscription to one queue."""
 
-    __slots__ = ("channel", "exclusive", "limit", "no_ack", "number", "priority", "queue", "tag", "unsettled")
+    __slots__ = (
+        "channel",
+        "exclusive",
+        "lease_ms",
+        "limit",
+        "no_ack",
+        "number",
+        "priority",
+        "queue",
+        "tag",
+        "unsettled",
+    )
 
     def __init__(self, number: int, channel: Channel, queue: int, tag: str, limit: int) -> None:
         self.number, self.channel, self.queue, self.tag = number, channel, queue, tag
@@ -38,10 +51,14 @@ class Consumer:
         self.no_ack = False
         self.exclusive = False
         self.priority = 0
+        self.lease_ms = 0
+        """How long it may hold a message; 0: as long as its channel lives."""
 
     @property
     def room(self) -> int:
         """Messages that it may be sent now."""
+        if self.channel.held:
+            return 0
         if self.no_ack:
             return UNLIMITED
         return min(self.limit - self.unsettled, self.channel.room)

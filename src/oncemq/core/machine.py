@@ -108,6 +108,8 @@ DECIDE: dict[type[commands.Command], Callable[[Turn, Any, Any], None]] = {
     routed_commands.Consume: delivering.consume,
     routed_commands.Cancel: delivering.cancel,
     routed_commands.LimitChannel: delivering.limit_channel,
+    routed_commands.HoldChannel: delivering.hold_channel,
+    routed_commands.ExtendLeases: delivering.extend_leases,
     routed_commands.AwaitReplies: replying.await_replies,
     routed_commands.Get: delivering.get,
     routed_commands.Settle: delivering.settle,

@@ -104,6 +104,15 @@ class Consume(HostCommand):
     exclusive: bool
     priority: int
     owner: Any
+    lease_ms: int = 0
+    """How long it may hold a message; 0: as long as the channel lives."""
+
+
+class ExtendLeases(HostCommand):
+    """Answers nothing. What consumers hold for a time, they may hold for that time from now on."""
+
+    leases: list[Lease]
+    consumers: list[int]
 
 
 class AwaitReplies(HostCommand):
@@ -128,6 +137,13 @@ class LimitChannel(HostCommand):
 
     channel: Any
     limit: int
+
+
+class HoldChannel(HostCommand):
+    """Answers nothing. While `held` its consumers are sent nothing: the peer does not read."""
+
+    channel: Any
+    held: bool
 
 
 class Get(HostCommand):

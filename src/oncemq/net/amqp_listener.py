@@ -39,6 +39,9 @@ class AmqpProtocol(Protocol):
     def due(self) -> list[Any]:
         """What is to be asked after an answer."""
 
+    def hold(self, held: bool) -> list[Any]:
+        """The peer does not read, or reads again."""
+
     def lost(self) -> list[Any]:
         """The socket is gone."""
 
@@ -200,12 +203,19 @@ class AmqpConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Asyncio's: the peer does not read."""
         self.paused_by_peer = True
+        self._hold()
         self.read_if_wanted()
 
     def resume_writing(self) -> None:
         """Asyncio's."""
         self.paused_by_peer = False
+        self._hold()
         self.read_if_wanted()
+
+    def _hold(self) -> None:
+        if not self.closed:
+            for command, address in self.amqp.hold(self.paused_by_peer):
+                self.engine.submit(command, address)
 
     def read_if_wanted(self) -> None:
         """Read from the peer unless it, or the journal, has enough to do."""

@@ -20,7 +20,7 @@ from oncemq.core.limits import DELIVERIES_PER_STEP
 from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, LEASED
 from oncemq.core.outputs import Done
 from oncemq.core.queue import Queue
-from oncemq.core.records import DELETED, Delivered, Released, Removed
+from oncemq.core.records import DELETED, Delivered, LeaseExtended, Released, Removed
 from oncemq.core.refusals import QueueDoesNotExist
 from oncemq.core.routed_outputs import Consuming, Deliveries, Got, RoutedMessage
 from oncemq.core.routed_refusals import ExclusiveConsumer, QueueLocked
@@ -63,15 +63,18 @@ def _with_room(queue: Queue) -> list[Consumer]:
 
 
 def _send(turn: Turn, host: Host, queue: Queue, consumer: Consumer, entries: list[int]) -> None:
-    messages = _lease(turn, host, queue, entries, consumer.no_ack)
+    due_ms = turn.now_ms + consumer.lease_ms if consumer.lease_ms else 0
+    messages = _lease(turn, host, queue, entries, consumer.no_ack, due_ms)
     if not consumer.no_ack:
         consumer.unsettled += len(entries)
         consumer.channel.unsettled += len(entries)
     turn.answer(consumer.channel.address, Deliveries(host.name, consumer.number, consumer.tag, messages))
 
 
-def _lease(turn: Turn, host: Host, queue: Queue, entries: list[int], no_ack: bool) -> list[RoutedMessage]:
-    turn.emit(Delivered(host.number, queue.number, entries, host.next_token, 0, None))
+def _lease(
+    turn: Turn, host: Host, queue: Queue, entries: list[int], no_ack: bool, due_ms: int = 0
+) -> list[RoutedMessage]:
+    turn.emit(Delivered(host.number, queue.number, entries, host.next_token, due_ms, None))
     messages = []
     for entry in entries:
         each = received(host, queue, entry)
@@ -97,11 +100,24 @@ def consume(turn: Turn, command: commands.Consume, address: Any) -> None:
     channel = _channel(host, command.channel)
     consumer = Consumer(host.next_consumer, channel, queue.number, command.tag, command.limit or UNLIMITED)
     consumer.no_ack, consumer.exclusive, consumer.priority = command.no_ack, command.exclusive, command.priority
+    consumer.lease_ms = 0 if command.no_ack else command.lease_ms
     host.next_consumer += 1
     host.consumers[consumer.number] = channel.consumers[consumer.number] = consumer
     queue.consumers.append(consumer)
     turn.answer(address, Consuming(consumer.number))
     turn.wake(host, queue)
+
+
+def extend_leases(turn: Turn, command: commands.ExtendLeases, address: Any) -> None:
+    """Answers nothing. A lease that is over is passed over."""
+    host = turn.state.hosts[command.host]
+    for lease, number in zip(command.leases, command.consumers, strict=True):
+        consumer, queue = host.consumers.get(number), host.queues_by_number.get(lease.queue)
+        if consumer is None or queue is None or not consumer.lease_ms:
+            continue
+        if queue.state_of(lease.entry) == LEASED and queue.token_of(lease.entry) == lease.token:
+            due_ms = turn.now_ms + consumer.lease_ms
+            turn.emit(LeaseExtended(host.number, queue.number, [lease.entry], due_ms, True))
 
 
 def _channel(host: Host, address: Any) -> Channel:
@@ -118,6 +134,16 @@ def limit_channel(turn: Turn, command: commands.LimitChannel, address: Any) -> N
     channel.limit = command.limit or UNLIMITED
     turn.answer(address, Done())
     _wake_queues_of(turn, host, channel)
+
+
+def hold_channel(turn: Turn, command: commands.HoldChannel, address: Any) -> None:
+    """Answers nothing."""
+    host = turn.state.hosts[command.host]
+    channel = host.channels.get(command.channel)
+    if channel is not None:
+        channel.held = command.held
+        if not command.held:
+            _wake_queues_of(turn, host, channel)
 
 
 def cancel(turn: Turn, command: commands.Cancel, address: Any) -> None:

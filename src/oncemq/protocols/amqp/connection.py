@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from oncemq.core.outputs import Output
 from oncemq.core.refusals import Refusal as CoreRefusal
-from oncemq.core.routed_commands import CloseConnection
+from oncemq.core.routed_commands import CloseConnection, HoldChannel
 from oncemq.protocols.amqp import errors
 from oncemq.protocols.amqp.asked import Answer, Asked
 from oncemq.protocols.amqp.channel import AmqpChannel
@@ -309,6 +309,11 @@ class AmqpConnection:
     def _end(self) -> None:
         self.state = CLOSED
         self.closing = True
+
+    def hold(self, held: bool) -> list[Asked]:
+        """The peer does not read, or reads again: deliveries wait with the queues, not here."""
+        consuming = [channel for channel in self.channels.values() if channel.consumers and not channel.gone]
+        return [(HoldChannel(self.host, channel, held), None) for channel in consuming]
 
     def lost(self) -> list[Asked]:
         """The socket is gone: what the connection held goes back."""
