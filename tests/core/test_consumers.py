@@ -419,6 +419,31 @@ def test_closing_an_unknown_channel_is_done() -> None:
     assert Amqp().ask(commands.CloseChannel("/", "none", [], False)) == Done()
 
 
+def test_what_never_reached_its_consumer_was_not_delivered() -> None:
+    amqp = with_queue(delivery_limit=0)
+    amqp.consume(channel="one")
+    amqp.publish("a", "b")
+    a, b = amqp.delivered("one")
+    amqp.close("one", a, failed=False)
+    amqp.ask(sqs.ReturnUndelivered("/", [b.lease]))
+    amqp.consume(channel="two")
+    assert [(each.body, each.redelivered) for each in amqp.delivered("two")] == [("a", True), ("b", False)]
+    amqp.check()
+
+
+def test_a_returned_delivery_goes_to_the_next_consumer() -> None:
+    amqp = with_queue()
+    amqp.consume(channel="one", priority=1)
+    amqp.publish("a")
+    (a,) = amqp.delivered("one")
+    amqp.consume(channel="two")
+    amqp.close("one")
+    assert amqp.bodies("two") == []
+    amqp.ask(sqs.ReturnUndelivered("/", [a.lease]))
+    assert amqp.bodies("two") == ["a"]
+    amqp.check()
+
+
 # Settling -------------------------------------------------------------------------------------------------------
 
 
