@@ -110,12 +110,12 @@ class AmqpConnection(asyncio.Protocol):
         self.heard_ms = self.connections.now_ms()
         for command, address in self.amqp.feed(data):
             if self.held or (self.engine.disk_nearly_full and isinstance(command, Publish | Transact)):
-                self._hold(command, address)
+                self._await_room(command, address)
             else:
                 self.engine.submit(command, address)
         self.flush()
 
-    def _hold(self, command: Any, address: Any) -> None:
+    def _await_room(self, command: Any, address: Any) -> None:
         if not self.held:
             self.amqp.block("low on disk")
         self.held.append((command, address))

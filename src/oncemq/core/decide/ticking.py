@@ -7,6 +7,7 @@ from oncemq.core.apply import oldest_in_block, watch_retention
 from oncemq.core.commands import Tick
 from oncemq.core.decide.dead_lettering import expire
 from oncemq.core.decide.declaring import drop_queue
+from oncemq.core.decide.delivering import give_back
 from oncemq.core.decide.receiving import end_waiting
 from oncemq.core.decide.tasks import step_move_task
 from oncemq.core.decide.unused import is_unused
@@ -60,6 +61,10 @@ def _end_times(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> None
                 leased[entry] = None
             elif block.state[index] == DELAYED:
                 delayed[entry] = None
+    if leased and queue.settings.delivery_limit is not None:
+        give_back(turn, host, queue, list(leased), failed=True)
+        leased = {}
+        turn.wake(host, queue)
     for due in (delayed, leased):
         if due:
             turn.emit(Released(host.number, queue.number, list(due), 0, True, False))

@@ -42,6 +42,8 @@ class AmqpChannel:
         self.no_ack: dict[str, bool] = {}
         self.reply_name = self.reply_tag = ""
         """What it waits for direct replies under, and its consumer's tag; empty: it does not."""
+        self.leases = False
+        """Whether a consumer of it holds messages for a time only."""
         self.closing = False
         self.gone = False
         self.declared = ""

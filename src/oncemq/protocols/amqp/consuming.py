@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from oncemq.core import routed_commands as commands
 from oncemq.core import routed_outputs as outputs
-from oncemq.protocols.amqp import errors
+from oncemq.core.limits import LEASE_MS
+from oncemq.protocols.amqp import errors, refusals
 from oncemq.protocols.amqp.asked import Asked
 from oncemq.protocols.amqp.delivering import parts_of
 from oncemq.protocols.amqp.errors import FrameFault
@@ -15,6 +16,8 @@ from oncemq.protocols.amqp.specification import basic_client as basic
 from oncemq.protocols.amqp.specification import basic_server
 from oncemq.protocols.amqp.writing import content_frames
 
+LEASE_ARGUMENT = "x-lease-ms"
+
 if TYPE_CHECKING:
     from oncemq.protocols.amqp.channel import AmqpChannel
 
@@ -23,6 +26,7 @@ def qos(channel: "AmqpChannel", method: basic.BasicQos, asked: list[Asked]) -> N
     """basic.qos"""
     if method.prefetch_size:
         raise FrameFault(errors.not_implemented("prefetch_size!=0 (" + str(method.prefetch_size) + ")"))
+    _extend_leases(channel, asked)
     if method.global_:
         command = commands.LimitChannel(channel.connection.host, channel, method.prefetch_count)
         channel.ask(command, asked, lambda _: basic_server.BasicQosOk(), method.NUMBER)
@@ -53,6 +57,7 @@ def consume(channel: "AmqpChannel", method: basic.BasicConsume, asked: list[Aske
         method.exclusive,
         priority if isinstance(priority, int) else 0,
         channel.connection,
+        _lease_ms(channel, method),
     )
     channel.consumers[tag] = 0
     channel.no_ack[tag] = method.no_ack
@@ -63,6 +68,23 @@ def consume(channel: "AmqpChannel", method: basic.BasicConsume, asked: list[Aske
         return None if method.no_wait else basic_server.BasicConsumeOk(tag)
 
     channel.ask(command, asked, consuming, method.NUMBER)
+
+
+def _lease_ms(channel: "AmqpChannel", method: basic.BasicConsume) -> int:
+    lease_ms = method.arguments.get(LEASE_ARGUMENT, 0)
+    if not isinstance(lease_ms, int) or isinstance(lease_ms, bool) or not 0 <= lease_ms <= LEASE_MS:
+        host, name = channel.connection.host, channel.named(method.queue)
+        raise FrameFault(refusals.invalid_argument(LEASE_ARGUMENT, "queue", name, host, f"must be 0 to {LEASE_MS}"))
+    channel.leases = channel.leases or lease_ms > 0
+    return lease_ms
+
+
+def _extend_leases(channel: "AmqpChannel", asked: list[Asked]) -> None:
+    """Any basic.qos says that the channel is at work on what it holds."""
+    held = list(channel.unsettled.by_tag.values()) if channel.leases else []
+    if held:
+        leases, consumers = [lease for lease, _ in held], [consumer for _, consumer in held]
+        asked.append((commands.ExtendLeases(channel.connection.host, leases, consumers), None))
 
 
 def cancel(channel: "AmqpChannel", method: basic.BasicCancel, asked: list[Asked]) -> None:
