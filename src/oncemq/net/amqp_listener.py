@@ -186,6 +186,8 @@ class AmqpConnection(asyncio.Protocol):
             if not self.engine.disk_nearly_full:
                 self._let_go()
         heartbeat_ms = self.amqp.heartbeat_seconds * 1000
+        if not self.reading and not self.paused_by_peer:  # what it says meanwhile is not heard
+            self.heard_ms = now_ms
         if self.leaving_ms is not None:
             overdue = now_ms - self.leaving_ms > CLOSING_MS
         elif not self.amqp.host:
