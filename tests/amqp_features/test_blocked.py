@@ -11,7 +11,8 @@ import pika
 from tests.clients.clients import wait_until
 from tools.server_process import ServerProcess
 
-MARGIN_BYTES = 400_000_000
+MARGIN_BYTES = 4_000_000_000
+"""Other tests write to the same disk meanwhile."""
 
 
 def _connect(server: ServerProcess) -> Any:
