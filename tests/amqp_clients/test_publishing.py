@@ -26,7 +26,7 @@ def test_every_property_comes_back_as_it_was_written(channel: BlockingChannel, q
             "table": {"inner": [1, "two", {"three": 3}]},
             "nothing": None,
             "bytes": b"\xff\x00",
-            "when": datetime.datetime(2026, 1, 2, 3, 4, 5),
+            "when": datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC),
         },
         delivery_mode=2,
         priority=7,

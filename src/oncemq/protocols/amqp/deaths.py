@@ -10,7 +10,10 @@ def with_deaths(header: bytes, afterlife: Afterlife) -> bytes:
     decoded = properties.decode(header)
     headers: Table = dict(decoded.headers or {})
     deaths = afterlife.deaths
-    headers["x-death"] = [_line(death) for death in deaths]
+    first = (afterlife.first_queue, afterlife.first_reason)
+    headers["x-death"] = [
+        _line(death, decoded.expiration if (death.queue, death.reason) == first else None) for death in deaths
+    ]
     headers["x-first-death-queue"] = afterlife.first_queue
     headers["x-first-death-reason"] = afterlife.first_reason
     headers["x-first-death-exchange"] = afterlife.first_exchange
@@ -23,7 +26,7 @@ def with_deaths(header: bytes, afterlife: Afterlife) -> bytes:
     return properties.encode(decoded, properties.body_bytes(header))
 
 
-def _line(death: Death) -> Table:
+def _line(death: Death, expiration: str | None) -> Table:
     keys: list[Value] = list(death.routing_keys)
     line: Table = {
         "count": death.count,
@@ -33,6 +36,6 @@ def _line(death: Death) -> Table:
         "exchange": death.exchange,
         "routing-keys": keys,
     }
-    if death.original_expiration is not None:
-        line["original-expiration"] = death.original_expiration
+    if expiration is not None:  # taken out when it first died
+        line["original-expiration"] = expiration
     return line
