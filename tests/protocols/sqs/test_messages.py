@@ -9,6 +9,7 @@ import pytest
 from oncemq.core.commands import ReceiveMessages, SendMessages
 from oncemq.core.model import CONTENT_AMQP, Content
 from oncemq.core.outputs import Received, Sent, SentMessage
+from oncemq.protocols.amqp import properties
 from oncemq.protocols.sqs.digests import md5_of_attributes
 from tests.protocols.sqs import client
 from tests.protocols.sqs.client import FIFO_URL, JSON, QUERY, URL, error_of
@@ -263,7 +264,8 @@ def test_nothing_is_kept_beside_a_plain_body() -> None:
 @pytest.mark.parametrize("body", [b"\xff\x00", b"", b"a\x00b"])
 def test_what_is_not_text_is_answered_in_base64(body: bytes) -> None:
     shown = client.received()
-    shown.content = Content(CONTENT_AMQP, b"", body)
+    header = properties.encode(properties.Properties(), len(body))
+    shown.content = Content(CONTENT_AMQP, b"\0\1q" + header, body)
     asked = {"QueueUrl": URL, "MessageAttributeNames": ["All"]}
     found = client.answer("ReceiveMessage", asked, Received("/", [shown]))["Messages"][0]
     assert base64.b64decode(found["Body"]) == body
