@@ -117,8 +117,10 @@ def test_corruption_is_shown_with_its_place(folder: Path, command: str) -> None:
 
 
 def test_a_damaged_checkpoint_is_corruption(folder: Path) -> None:
-    # The newest file: the first bytes of an older one may be of a piece that has been written again since.
-    data = max(folder.glob("checkpoint-*.data"), key=lambda path: path.stat().st_mtime_ns)
+    # The data of the published checkpoint: an older file may begin with a piece that was written again since, and a
+    # newer one belong to a checkpoint that the kill interrupted.
+    published = max(folder.glob("checkpoint-*.manifest"), key=lambda path: path.stat().st_mtime_ns)
+    data = published.with_suffix(".data")
     data.write_bytes(b"?" + data.read_bytes()[1:])
     ended = oncemq("journal", "verify", folder)
     assert ended.status == 1
