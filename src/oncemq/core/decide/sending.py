@@ -50,7 +50,8 @@ def send_messages(turn: Turn, command: SendMessages, address: Any) -> None:
     else:
         results = _send_standard(turn, host, queue, command)
     turn.answer(address, Sent(results))
-    turn.wake(host, queue)
+    if queue.awaited or queue.bounded:
+        turn.wake(host, queue)
 
 
 def _send_standard(turn: Turn, host: Host, queue: Queue, command: SendMessages) -> list[SentMessage | Refusal]:
