@@ -131,7 +131,7 @@ class Queue(Piece):
     @property
     def bounded(self) -> bool:
         """Whether it may come to hold too much."""
-        return self.settings.maximum_length is not None or self.settings.maximum_length_bytes is not None
+        return self.settings.maximum_length is not None or self.settings.maximum_bytes is not None
 
     @property
     def fifo(self) -> bool:
