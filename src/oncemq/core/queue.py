@@ -129,11 +129,6 @@ class Queue(Piece):
         return bool(self.parked or self.consumers)
 
     @property
-    def bounded(self) -> bool:
-        """Whether it may come to hold too much."""
-        return self.settings.maximum_length is not None or self.settings.maximum_bytes is not None
-
-    @property
     def fifo(self) -> bool:
         """Whether it is a FIFO queue."""
         return self.settings.kind == FIFO

@@ -64,6 +64,11 @@ class Settings(msgspec.Struct, frozen=True):
     text: dict[str, str] = {}
     """Attributes kept as written, by their SQS name."""
 
+    @property
+    def bounded(self) -> bool:
+        """Whether the queue may come to hold too much."""
+        return self.maximum_length is not None or self.maximum_bytes is not None
+
 
 def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
     """The settings after `changes`. A value of None in `text` removes that text."""

@@ -50,7 +50,7 @@ def send_messages(turn: Turn, command: SendMessages, address: Any) -> None:
     else:
         results = _send_standard(turn, host, queue, command)
     turn.answer(address, Sent(results))
-    if queue.awaited or queue.bounded:
+    if queue.awaited or queue.settings.bounded:
         turn.wake(host, queue)
 
 
