@@ -10,10 +10,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from oncemq.core.commands import Lease
-from oncemq.core.consumer import Channel, Consumer
+from oncemq.core.consumer import Channel
 from oncemq.core.decide import delivering, leasing
 from oncemq.core.deduplication import Deduplication
-from oncemq.core.host import Host
 from oncemq.core.model import GONE, PRIORITY_SHIFT
 from oncemq.core.order import fair
 from oncemq.core.order.fair import Fair
@@ -124,16 +123,6 @@ def no_room_on_the_channel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Channel, "room", property(lambda self: self.limit))
 
 
-def forgotten_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a consumer that ended holds counts no more."""
-
-    def forget(self: Host, consumer: Consumer) -> None:
-        del consumer.channel.consumers[consumer.number], self.consumers[consumer.number]
-        consumer.channel.unsettled -= consumer.unsettled
-
-    monkeypatch.setattr(Host, "forget", forget)
-
-
 def expired_are_delivered_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivering, "expire", lambda *_: None)
 
@@ -152,7 +141,6 @@ def expired_are_delivered_again(monkeypatch: pytest.MonkeyPatch) -> None:
         (AmqpMachine, requeued_behind_the_others),
         (AmqpMachine, returned_to_the_end),
         (AmqpMachine, no_room_on_the_channel),
-        (AmqpMachine, forgotten_when_it_ends),
         (AmqpMachine, expired_are_delivered_again),
     ],
 )
