@@ -1,6 +1,5 @@
 """Queues with pika: names, lives, lengths, times to live, dead-lettering."""
 
-import time
 from typing import Any
 
 import pika
@@ -89,12 +88,12 @@ def test_a_queue_that_nobody_uses_expires(
     connection: pika.BlockingConnection, channel: BlockingChannel, name: str
 ) -> None:
     channel.queue_declare(name, arguments={"x-expires": 300})
+    channel.confirm_delivery()
     until(lambda: not _found_without_touching(channel, name))
+    assert not is_there(connection, name)
 
 
 def _found_without_touching(channel: BlockingChannel, name: str) -> bool:
-    time.sleep(0.4)
-    channel.confirm_delivery()
     try:
         channel.basic_publish("", name, b"", mandatory=True)
     except pika.exceptions.UnroutableError:

@@ -1,10 +1,11 @@
 """Arguments of queues, and headers that route."""
 
-import time
 from typing import Any
 
 import pika
 import pytest
+
+from tests.amqp_clients.clients import until
 
 
 def test_a_dead_letter_routing_key_needs_an_exchange(channel: Any, name: str) -> None:
@@ -15,10 +16,19 @@ def test_a_dead_letter_routing_key_needs_an_exchange(channel: Any, name: str) ->
 
 def test_an_unused_queue_goes(channel: Any, name: str) -> None:
     channel.queue_declare(name, arguments={"x-expires": 50})
-    time.sleep(0.4)
+    until(lambda: not _takes(channel, name))
     with pytest.raises(pika.exceptions.ChannelClosedByBroker) as refused:
         channel.queue_declare(name, passive=True)
     assert refused.value.reply_code == 404
+
+
+def _takes(channel: Any, queue: str) -> bool:
+    """Whether the queue is there: a publish does not count as its use, as a declaration would."""
+    try:
+        channel.basic_publish("", queue, b"", mandatory=True)
+    except pika.exceptions.UnroutableError:
+        return False
+    return True
 
 
 def test_blind_copies_are_not_shown(channel: Any, name: str) -> None:
