@@ -12,7 +12,7 @@ import pytest
 
 from oncemq.journal.batch import BLOCK_BYTES, HEADER_BYTES
 from tests.cli.commands import oncemq, refusal
-from tools.demo.clients import connect
+from tools.demo.sqs_clients import connect
 from tools.server_process import COMMAND, ServerProcess, environment
 
 MESSAGES = 30

@@ -3,7 +3,7 @@
 import random
 from typing import NamedTuple
 
-CUSTOMERS = 60
+CUSTOMERS = 30
 ORDERS_PER_CUSTOMER = 50
 POISON_SHARE = 0.008
 FAILING_SHARE = 0.04
@@ -13,6 +13,8 @@ SEED = 20
 class Order(NamedTuple):
     """`number` counts from 0 for each customer: the order in which that customer's orders must be processed."""
 
+    shop: str
+    """Where it was ordered: `WEB`, `MOBILE`."""
     customer: int
     number: int
     failures: int
@@ -22,8 +24,8 @@ class Order(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As programs write it: ORD-007-0042."""
-        return f"ORD-{self.customer:03d}-{self.number:04d}"
+        """As programs write it: WEB-007-0042."""
+        return f"{self.shop}-{self.customer:03d}-{self.number:04d}"
 
     @property
     def group(self) -> str:
@@ -31,14 +33,14 @@ class Order(NamedTuple):
         return f"order-CUST-{self.customer:03d}"
 
 
-def make_orders() -> list[Order]:
-    """All orders, customers taking turns; the same ones each time."""
-    chance = random.Random(SEED)
+def make_orders(shop: str, customers: int = CUSTOMERS, orders_per_customer: int = ORDERS_PER_CUSTOMER) -> list[Order]:
+    """All orders of a shop, customers taking turns; the same ones each time."""
+    chance = random.Random(f"{shop} {SEED}")
     orders = []
-    for number in range(ORDERS_PER_CUSTOMER):
-        for customer in range(CUSTOMERS):
+    for number in range(orders_per_customer):
+        for customer in range(customers):
             drawn = chance.random()
             poison = drawn < POISON_SHARE
             failing = not poison and drawn < POISON_SHARE + FAILING_SHARE
-            orders.append(Order(customer, number, int(failing), poison))
+            orders.append(Order(shop, customer, number, int(failing), poison))
     return orders

@@ -3,10 +3,11 @@
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 
 from tools.demo.notes import Notes
 
-BAR_WIDTH = 24
+BAR_WIDTH = 8
 PLAIN_EVERY_SECONDS = 3.0
 
 
@@ -23,15 +24,18 @@ class Screen:
         self._clear()
         print(f"{self._seconds():6.1f} s  {text}", flush=True)
 
-    def progress(self, notes: Notes) -> None:
-        """How far the orders are."""
-        total = len(notes.orders)
-        done = BAR_WIDTH * notes.settled // total
-        text = (
-            f"{self._seconds():6.1f} s  [{'#' * done}{'.' * (BAR_WIDTH - done)}] "
-            f"sent {len(notes.sent)}/{total}, processed {len(notes.processed)}, "
-            f"retried {notes.retried}, dead-lettered {len(notes.dead)}"
-        )
+    def progress(self, flows: Sequence[Notes]) -> None:
+        """How far the orders are: a figure for each door, joined by a plus."""
+        settled = sum(notes.settled for notes in flows)
+        done = BAR_WIDTH * settled // sum(len(notes.orders) for notes in flows)
+        counted = {
+            "sent": [len(notes.sent) for notes in flows],
+            "done": [len(notes.processed) for notes in flows],
+            "retried": [notes.retried for notes in flows],
+            "dead": [len(notes.dead) for notes in flows],
+        }
+        figures = ", ".join(f"{name} {'+'.join(map(str, each))}" for name, each in counted.items())
+        text = f"{self._seconds():6.1f} s  [{'#' * done}{'.' * (BAR_WIDTH - done)}] {figures}"
         if self._moves:
             width = shutil.get_terminal_size().columns - 1
             print(f"\r\x1b[K{text[:width]}", end="", flush=True)
@@ -39,13 +43,15 @@ class Screen:
             self._next_plain = time.monotonic() + PLAIN_EVERY_SECONDS
             print(text, flush=True)
 
-    def table(self, rows: list[tuple[str, str, str]]) -> None:
-        """Name, figure, and a word on it."""
+    def table(self, heads: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> None:
+        """The first column to the left, figures to the right, the last a word on them."""
         self._clear()
-        widths = [max(len(row[column]) for row in rows) for column in range(2)]
+        lines = (*heads, *rows)
+        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
         print()
-        for name, figure, remark in rows:
-            print(f"  {name:<{widths[0]}}  {figure:>{widths[1]}}  {remark}".rstrip())
+        for line in lines:
+            figures = (f"{cell:>{width}}" for cell, width in zip(line[1:-1], widths[1:-1], strict=True))
+            print("  ".join(["", f"{line[0]:<{widths[0]}}", *figures, line[-1]]).rstrip())
         print(flush=True)
 
     def _clear(self) -> None:

@@ -8,7 +8,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -18,8 +18,6 @@ from botocore.exceptions import ConnectionError as NoConnection
 from tools.demo.notes import Notes
 from tools.demo.orders import Order
 
-QUEUE = "pedidos-ecommerce.fifo"
-DEAD_LETTER_QUEUE = "pedidos-ecommerce-dlq.fifo"
 RECEIVES_MAXIMUM = 3
 VISIBILITY_SECONDS = 20
 RETRY_AFTER_SECONDS = 1
@@ -36,16 +34,26 @@ def connect(url: str) -> Any:
     return session.client("sqs", endpoint_url=url, config=config)
 
 
-def create_queues(sqs: Any) -> tuple[str, str]:
-    """The queue and its dead-letter queue; their URLs."""
-    dead = sqs.create_queue(QueueName=DEAD_LETTER_QUEUE, Attributes={"FifoQueue": "true"})["QueueUrl"]
+class Queues(NamedTuple):
+    """An order queue and its dead-letter queue: their names, for AMQP, and their URLs, for SQS."""
+
+    name: str
+    url: str
+    dead_letter_name: str
+    dead_letter_url: str
+
+
+def create_queues(sqs: Any, name: str) -> Queues:
+    """Both of them."""
+    dead_name, name = f"{name}-dead.fifo", f"{name}.fifo"
+    dead = sqs.create_queue(QueueName=dead_name, Attributes={"FifoQueue": "true"})["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     attributes = {
         "FifoQueue": "true",
         "VisibilityTimeout": str(VISIBILITY_SECONDS),
         "RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": RECEIVES_MAXIMUM}),
     }
-    return sqs.create_queue(QueueName=QUEUE, Attributes=attributes)["QueueUrl"], dead
+    return Queues(name, sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"], dead_name, dead)
 
 
 def messages_left(sqs: Any, url: str) -> int:
@@ -73,7 +81,6 @@ class Client:
                 self.notes.refused.append(str(error))
                 self.stop.set()
             else:
-                self.notes.answered()
                 return answer
         return None
 
