@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+from structlog import get_logger
+
 from oncemq.core.routed_commands import REQUEUE, Publish, Settle, Transact
 from oncemq.engine.engine import Engine
 from oncemq.net.addresses import is_loopback
@@ -24,6 +26,7 @@ class AmqpProtocol(Protocol):
 
     outgoing: list[bytes]
     flush: Callable[[], None]
+    on_bug: Callable[[Exception], None]
     closing: bool
     deaf: bool
     heartbeat_seconds: int
@@ -65,6 +68,10 @@ class AmqpDoor(Protocol):
         """For a new connection."""
 
 
+def _log_bug(error: Exception) -> None:
+    get_logger().error("amqp.output_not_shown", exc_info=error)
+
+
 class AmqpConnection(asyncio.Protocol):
     """One connection."""
 
@@ -100,7 +107,7 @@ class AmqpConnection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self.amqp = self.door.connection(peer_is_loopback=bool(peer) and is_loopback(peer[0]))
-        self.amqp.flush = self.flush
+        self.amqp.flush, self.amqp.on_bug = self.flush, _log_bug
         if not self.connections.add(self):
             self.closed = True
             self.transport.abort()

@@ -37,8 +37,4 @@ class Answer:
 
     def deliver(self, output: Output | Refusal) -> bool:
         """False: the connection is gone."""
-        if self.connection.gone:
-            return False
-        self.handle(output)
-        self.connection.flush()
-        return True
+        return not self.connection.gone and self.connection.show(output, self.handle)

@@ -63,8 +63,9 @@ class AmqpChannel:
 
     def deliver(self, output: Output | CoreRefusal) -> bool:
         """Deliveries and cancellations; False: the channel is gone."""
-        if self.gone or self.connection.gone:
-            return False
+        return not (self.gone or self.connection.gone) and self.connection.show(output, self._show)
+
+    def _show(self, output: Output | CoreRefusal) -> None:
         if isinstance(output, outputs.Deliveries):
             deliver(self, output, self.no_ack.get(output.tag, False))
         elif isinstance(output, outputs.Replies):
@@ -73,8 +74,6 @@ class AmqpChannel:
             self.forget(output.tag)
             if self.connection.can("consumer_cancel_notify"):
                 self.send(basic.BasicCancel(output.tag, True))
-        self.connection.flush()
-        return True
 
     def send(self, method: Method) -> None:
         """A method frame."""

@@ -75,8 +75,12 @@ class AmqpConnection:
         self.client_properties: Table = {}
         self.outgoing: list[bytes] = []
         self.flush: Callable[[], None] = lambda: None
+        self.on_bug: Callable[[Exception], None] = lambda error: None
+        """Told of what must not have happened, and costs this connection."""
         self.closing = self.deaf = False
         self.gone = False
+        self.failed = False
+        """It is closed for a bug, and told nothing more."""
         self.leaving: list[AmqpChannel] = []
 
     # In ---------------------------------------------------------------------------------------------------------
@@ -269,6 +273,24 @@ class AmqpConnection:
         for channel in leaving:
             channel.return_held(asked, None, failed=False)
         return asked
+
+    def show(self, output: Output | CoreRefusal, handle: Callable[[Output | CoreRefusal], None]) -> bool:
+        """Turn an output into frames. False: not one of them is written. A bug in that costs this connection, and
+        must not keep what others are told from leaving.
+        """
+        if self.failed:
+            return False
+        written = len(self.outgoing)
+        try:
+            handle(output)
+        except Exception as error:
+            del self.outgoing[written:]
+            self.failed = True
+            self.on_bug(error)
+            self.close(errors.internal_error())
+            self.leaving += self.channels.values()
+        self.flush()
+        return not self.failed
 
     # The end ----------------------------------------------------------------------------------------------------
 

@@ -254,6 +254,11 @@ def not_implemented(what: str) -> Refusal:
     return Refusal(NOT_IMPLEMENTED, what)
 
 
+def internal_error() -> Refusal:
+    """A bug of the server's."""
+    return Refusal(INTERNAL_ERROR, "an internal error occurred; the server's log says which")
+
+
 def login_refused(mechanism: str) -> Refusal:
     """Who it is or the password is wrong. Channel 0 has but one thing to close."""
     explanation = f"Login was refused using authentication mechanism {mechanism}. For details see the broker logfile."
