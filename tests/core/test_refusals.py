@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from oncemq.core import commands, limits, refusals, routed_refusals
+from oncemq.core import commands, limits, refusals, routed_refusals, system_commands, system_refusals
 from oncemq.core import routed_commands as routed
 from oncemq.core.commands import Lease
 from oncemq.core.machine import DECIDE
 from oncemq.core.outputs import Results, Sent
 from oncemq.core.refusals import Refusal
 from oncemq.core.routed_outputs import PublishedRuns
+from oncemq.core.user import Permission
 from tests.core.driver import Driver, message, pieces_of
 from tests.core.routed import Amqp, binding, traits
 
@@ -169,6 +170,19 @@ def exclusive_consumer(driver: Driver) -> commands.Command:
     return routed.Consume("/", "q", "another", "tag", 0, False, False, 0, None)
 
 
+def without_permission(driver: Driver) -> commands.Command:
+    driver.ask(system_commands.SetUser("anna", "hash", []))
+    return system_commands.OpenConnection("/", "anna", "owner")
+
+
+def bad_pattern(driver: Driver) -> commands.Command:
+    driver.ask(system_commands.SetUser("anna", "hash", []))
+    return system_commands.SetPermission("anna", "/", Permission(".*", "*", ".*"))
+
+
+NEW = system_refusals.AccessRefused("write", "exchange", "dead", "anna")
+KEY = system_refusals.TopicAccessRefused("read", "key", "amq.topic", "anna")
+
 SCENES: dict[type[Refusal], Scene] = {
     routed_refusals.ExchangeDoesNotExist: lambda driver: routed.Bind("/", binding("none", "q"), None),
     routed_refusals.UnknownExchangeType: lambda driver: routed.DeclareExchange("/", "x", traits("round")),
@@ -180,6 +194,15 @@ SCENES: dict[type[Refusal], Scene] = {
     routed_refusals.ExchangeIsDefault: lambda driver: routed.Bind("/", binding("", "q"), None),
     routed_refusals.ExchangeIsInternal: internal,
     routed_refusals.ExclusiveConsumer: exclusive_consumer,
+    system_refusals.UserDoesNotExist: lambda driver: system_commands.FindUser("none"),
+    system_refusals.HostDoesNotExist: lambda driver: routed.Publish("none", []),
+    system_refusals.HostAccessRefused: without_permission,
+    system_refusals.InvalidPattern: bad_pattern,
+    system_refusals.InvalidName: lambda driver: system_commands.SetHost("ä" * 128, "", []),
+    system_refusals.TooManyUsers: lambda driver: system_commands.SetUser("anna", "hash", []),
+    system_refusals.TooManyHosts: lambda driver: system_commands.SetHost("shop", "", []),
+    system_refusals.AccessRefused: lambda driver: routed.DeclareQueue("/", "new", {}, None, NEW),
+    system_refusals.TopicAccessRefused: lambda driver: routed.Bind("/", binding("amq.topic", "q"), None, KEY),
     refusals.QueueDoesNotExist: lambda driver: send("none"),
     refusals.QueueExists: lambda driver: create("q", delay_ms=1_000),
     refusals.QueueDeletedRecently: deleted_recently,
@@ -226,6 +249,8 @@ def test_refusal(refusal: type[Refusal], monkeypatch: pytest.MonkeyPatch) -> Non
     driver = Driver()
     driver.create()
     command = SCENES[refusal](driver)
+    monkeypatch.setattr("oncemq.core.decide.users.USERS", len(driver.machine.state.users))
+    monkeypatch.setattr("oncemq.core.decide.hosts.VIRTUAL_HOSTS", len(driver.machine.state.hosts))
     before, batches = pieces_of(driver.machine.state), len(driver.batches)
     answer = driver.ask(command)
     if isinstance(answer, Sent | Results):

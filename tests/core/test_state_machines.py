@@ -19,10 +19,12 @@ from oncemq.core.order.fair import Fair
 from oncemq.core.order.fifo import Fifo
 from oncemq.core.order.plain import Plain
 from oncemq.core.queue import Queue
+from oncemq.core.user import User
 from tests.core.amqp_machine import AmqpMachine
 from tests.core.fair_machine import MINIMUM, PERCENT, FairMachine
 from tests.core.fifo_machine import FifoMachine
 from tests.core.queue_machine import QueueMachine
+from tests.core.tenancy_machine import TenancyMachine
 
 WALK = settings(max_examples=200, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck))
 PLANTED = settings(
@@ -60,6 +62,10 @@ def test_fair_queue(few_in_flight: None) -> None:
 
 def test_amqp_queue() -> None:
     walk(AmqpMachine)
+
+
+def test_tenancy() -> None:
+    walk(TenancyMachine)
 
 
 # Planted bugs: what the walks are for ----------------------------------------------------------------------------
@@ -127,6 +133,14 @@ def expired_are_delivered_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivering, "expire", lambda *_: None)
 
 
+def permissions_outlive_their_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(User, "forget_host", lambda self, host: None)
+
+
+def a_user_changes_behind_the_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(User, "touch", lambda self: None)
+
+
 @pytest.mark.parametrize(
     ("machine", "plant"),
     [
@@ -142,6 +156,8 @@ def expired_are_delivered_again(monkeypatch: pytest.MonkeyPatch) -> None:
         (AmqpMachine, returned_to_the_end),
         (AmqpMachine, no_room_on_the_channel),
         (AmqpMachine, expired_are_delivered_again),
+        (TenancyMachine, permissions_outlive_their_host),
+        (TenancyMachine, a_user_changes_behind_the_checkpoint),
     ],
 )
 def test_a_planted_bug_is_found(

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from oncemq.core import records, timers
+from oncemq.core import apply_system, records, timers
 from oncemq.core.exchange import PREDECLARED, Exchange
 from oncemq.core.host import Host, Partition
 from oncemq.core.limits import DELETED_NAMES_MS, MOVE_TASKS_KEPT_PER_QUEUE
@@ -47,6 +47,9 @@ def _identity_set(state: Partition, record: records.IdentitySet, now_ms: int, pl
 def _host_created(state: Partition, record: records.HostCreated, now_ms: int, places: Places) -> None:
     state.pieces.touch(state.system)
     host = Host(record.host, record.name, state.pieces)
+    host.description, host.tags = record.description, record.tags
+    host.next_queue, host.messages.next = state.system.first_queue, state.system.first_message
+    host.next_consumer = state.system.first_consumer
     state.pieces.created(host)
     state.hosts[record.name] = state.hosts_by_number[record.host] = host
     for name, kind in PREDECLARED.items():
@@ -328,4 +331,5 @@ APPLY: dict[type[records.Record], Callable[[Partition, Any, int, Places], None]]
     records.Unbound: _unbound,
     records.MoveTaskStarted: _move_task_started,
     records.MoveTaskEnded: _move_task_ended,
+    **apply_system.APPLY,
 }

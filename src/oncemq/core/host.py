@@ -1,4 +1,7 @@
-"""A virtual host: its queues, its messages, its counters. A partition: the virtual hosts of one journal."""
+"""A virtual host: its queues, messages, counters. A partition: the virtual hosts of one journal, and its users."""
+
+from collections.abc import Iterator
+from typing import Any
 
 from oncemq.core.consumer import Channel, Consumer
 from oncemq.core.exchange import Exchange
@@ -7,6 +10,7 @@ from oncemq.core.model import MoveTask, Parked, Piece
 from oncemq.core.pieces import HOST, SYSTEM, Pieces, key_of
 from oncemq.core.queue import Queue
 from oncemq.core.timers import Timers
+from oncemq.core.user import User
 
 DEFAULT_HOST = "/"
 DEFAULT_ACCOUNT = "000000000000"
@@ -20,6 +24,7 @@ class Host(Piece):
         "channels",
         "consumers",
         "deleted_ms",
+        "description",
         "exchanges",
         "exchanges_by_number",
         "messages",
@@ -37,6 +42,7 @@ class Host(Piece):
         "queues_by_number",
         "replies",
         "reply_names",
+        "tags",
         "tasks",
     )
 
@@ -44,6 +50,8 @@ class Host(Piece):
         super().__init__(key_of(HOST, number))
         self.number, self.name, self.pieces = number, name, pieces
         self.account = DEFAULT_ACCOUNT if name == DEFAULT_HOST else name.split("/")[0]
+        self.description = ""
+        self.tags: list[str] = []
         self.queues: dict[str, Queue] = {}
         self.queues_by_number: dict[int, Queue] = {}
         self.messages = Messages(number, pieces)
@@ -76,6 +84,16 @@ class Host(Piece):
         else:
             del self.consumers[consumer.number]
 
+    def all_pieces(self) -> Iterator[Piece]:
+        """Itself and all that is in it, in the order in which they load."""
+        yield self
+        yield from self.exchanges.values()
+        yield from self.messages.blocks.values()
+        for queue in self.queues.values():
+            yield queue
+            yield from queue.blocks.values()
+            yield from queue.deduplication.generations
+
     def touch(self) -> None:
         """The host itself is about to change."""
         if self.epoch != self.pieces.epoch:
@@ -85,13 +103,28 @@ class Host(Piece):
 class System(Piece):
     """The `system` core: what belongs to no virtual host."""
 
-    __slots__ = ("identity_key", "next_host")
+    __slots__ = (
+        "connections",
+        "first_consumer",
+        "first_message",
+        "first_queue",
+        "identity_key",
+        "next_host",
+        "next_user",
+    )
 
     def __init__(self) -> None:
         super().__init__(key_of(SYSTEM))
         self.identity_key = b""
         """Under this key numbers become MessageIds and receipt handles."""
         self.next_host = 1
+        self.next_user = 1
+        self.first_queue = self.first_message = 1
+        """What a new virtual host counts from: above what one that is deleted has given out."""
+        self.first_consumer = 1
+        """The same. Not durable."""
+        self.connections: dict[Any, tuple[int, int]] = {}
+        """Owner → numbers of its user and of its virtual host. Not durable."""
 
 
 class Partition:
@@ -103,6 +136,8 @@ class Partition:
         pieces.created(self.system)
         self.hosts: dict[str, Host] = {}
         self.hosts_by_number: dict[int, Host] = {}
+        self.users: dict[str, User] = {}
+        self.users_by_number: dict[int, User] = {}
         self.timers = Timers()
         self.name_reuse_wait_ms = 0
         """How long the name of a deleted queue stays taken. A setting of the server, not durable."""

@@ -11,6 +11,11 @@ DEAD_LETTERS_PER_RECEIVE = 1_000
 
 QUEUES_PER_HOST = 1_000_000
 VIRTUAL_HOSTS = 10_000
+USERS = 100_000
+NAME_BYTES = 255
+"""Of users, virtual hosts and their tags."""
+PATTERN_BYTES = 1_024
+"""A regular expression of a permission."""
 
 LEASED_ENTRIES_STANDARD = 120_000
 """In flight on a standard queue; a short poll beyond it is refused (SQS OverLimit)."""

@@ -8,12 +8,13 @@ journal is not.
 from collections.abc import Callable
 from typing import Any
 
-from oncemq.core import commands, routed_commands, waiting
+from oncemq.core import commands, routed_commands, system_commands, waiting
 from oncemq.core.apply import Places, apply
 from oncemq.core.decide import (
     administering,
     declaring,
     delivering,
+    hosts,
     leasing,
     publishing,
     receiving,
@@ -22,6 +23,7 @@ from oncemq.core.decide import (
     tasks,
     ticking,
     transacting,
+    users,
 )
 from oncemq.core.decide.waking import serve_woken
 from oncemq.core.host import DEFAULT_HOST, Partition
@@ -114,6 +116,17 @@ DECIDE: dict[type[commands.Command], Callable[[Turn, Any, Any], None]] = {
     routed_commands.Get: delivering.get,
     routed_commands.Settle: delivering.settle,
     routed_commands.CloseChannel: delivering.close_channel,
+    system_commands.SetUser: users.set_user,
+    system_commands.DeleteUser: users.delete_user,
+    system_commands.FindUser: users.find_user,
+    system_commands.SetPermission: users.set_permission,
+    system_commands.ClearPermission: users.clear_permission,
+    system_commands.SetTopicPermission: users.set_topic_permission,
+    system_commands.ClearTopicPermission: users.clear_topic_permission,
+    system_commands.DescribeSystem: users.describe_system,
+    system_commands.SetHost: hosts.set_host,
+    system_commands.DeleteHost: hosts.delete_host,
+    system_commands.OpenConnection: hosts.open_connection,
     commands.StartServer: _start_server,
     commands.ReportDiskSpace: _report_disk_space,
 }
@@ -121,6 +134,9 @@ DECIDE: dict[type[commands.Command], Callable[[Turn, Any, Any], None]] = {
 
 def decide(turn: Turn, command: commands.Command, address: Any) -> None:
     """Decide one command: records into the turn's batch, answers into its outputs."""
+    if isinstance(command, routed_commands.HostCommand) and command.host not in turn.state.hosts:
+        hosts.without_host(turn, command, address)
+        return
     DECIDE[type(command)](turn, command, address)
     if turn.woken:
         serve_woken(turn)

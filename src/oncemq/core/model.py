@@ -1,6 +1,7 @@
 """The data dictionary: what the core's state is made of. Read this first.
 
-    Partition ─┬─ system: identity key, names of virtual hosts
+    Partition ─┬─ system: identity key, counters, connections (not durable)
+               ├─ User: password hash, tags, permissions by virtual host
                └─ Host ─┬─ Queue ─┬─ Block: 65,536 entries, columns of numbers
                         │         ├─ Order: which ready entry is next (plain, fifo, fair)
                         │         ├─ Deduplication, attempts

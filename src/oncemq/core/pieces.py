@@ -16,7 +16,7 @@ from oncemq.core.model import Piece
 KEY = struct.Struct(">BIIQ")
 """Kind, number of the host, number of the queue, index."""
 
-SYSTEM, HOST, QUEUE, BLOCK, DEDUPLICATION, MESSAGES, EXCHANGE = range(7)
+SYSTEM, HOST, QUEUE, BLOCK, DEDUPLICATION, MESSAGES, EXCHANGE, USER = range(8)
 
 
 def key_of(kind: int, host: int = 0, queue: int = 0, index: int = 0) -> bytes:

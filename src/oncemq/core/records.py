@@ -30,6 +30,8 @@ class IdentitySet(Record, array_like=True):
 
 class HostCreated(HostRecord, array_like=True):
     name: str
+    description: str = ""
+    tags: list[str] = []
 
 
 class QueueCreated(HostRecord, array_like=True):

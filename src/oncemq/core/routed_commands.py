@@ -11,6 +11,7 @@ import msgspec
 from oncemq.core.commands import Command, Lease
 from oncemq.core.exchanges.bindings import Binding
 from oncemq.core.model import Content
+from oncemq.core.refusals import Refusal
 
 
 class HostCommand(Command):
@@ -24,6 +25,8 @@ class DeclareExchange(HostCommand):
 
     exchange: str
     traits: dict[str, Any] | None
+    refusal_if_new: Refusal | None = None
+    """The answer where there is none yet: who asks may not make one with these traits."""
 
 
 class DeleteExchange(HostCommand):
@@ -38,6 +41,8 @@ class Bind(HostCommand):
 
     binding: Binding
     owner: Any
+    refusal_if_topic: Refusal | None = None
+    """The answer where the source is a topic exchange: who asks may not bind with this routing key."""
 
 
 class Unbind(HostCommand):
@@ -45,6 +50,8 @@ class Unbind(HostCommand):
 
     binding: Binding
     owner: Any
+    refusal_if_topic: Refusal | None = None
+    """As Bind's."""
 
 
 class DeclareQueue(HostCommand):
@@ -53,6 +60,8 @@ class DeclareQueue(HostCommand):
     queue: str
     settings: dict[str, Any] | None
     owner: Any
+    refusal_if_new: Refusal | None = None
+    """As DeclareExchange's."""
 
 
 class RemoveQueue(HostCommand):
@@ -85,6 +94,8 @@ class Run(msgspec.Struct):
     """Message group: one after another in a FIFO queue, in turn with others elsewhere."""
     deduplication: bytes | None = None
     """Deduplication id, for the queues that look at it."""
+    refusal_if_topic: Refusal | None = None
+    """The outcome where the exchange is a topic exchange: who asks may not publish with these keys."""
 
 
 class Publish(HostCommand):

@@ -31,9 +31,10 @@ from oncemq.core.model import (
 )
 from oncemq.core.order.fair import Fair
 from oncemq.core.order.plain import Plain
-from oncemq.core.pieces import BLOCK, DEDUPLICATION, EXCHANGE, HOST, KEY, MESSAGES, QUEUE, SYSTEM
+from oncemq.core.pieces import BLOCK, DEDUPLICATION, EXCHANGE, HOST, KEY, MESSAGES, QUEUE, SYSTEM, USER
 from oncemq.core.queue import Queue
 from oncemq.core.settings import Settings, changed
+from oncemq.core.user import Permission, TopicPermission, User
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.decode
@@ -65,7 +66,8 @@ def encode_piece(piece: Piece) -> bytes:
 
 
 def _encode_system(system: System) -> Any:
-    return system.identity_key, system.next_host
+    counters = system.next_host, system.next_user, system.first_queue, system.first_message
+    return system.identity_key, counters
 
 
 def _encode_host(host: Host) -> Any:
@@ -74,6 +76,7 @@ def _encode_host(host: Host) -> Any:
         (host.next_queue, host.next_token, host.next_task, host.messages.next, host.next_exchange),
         list(host.tasks.values()),
         host.deleted_ms,
+        (host.description, host.tags),
     )
 
 
@@ -110,6 +113,10 @@ def _encode_message_block(block: MessageBlock) -> Any:
     return [_column_bytes(getattr(block, name)) for name in MESSAGE_COLUMNS], block.afterlives
 
 
+def _encode_user(user: User) -> Any:
+    return user.name, user.password_hash, user.tags, user.permissions, user.topic_permissions
+
+
 def _encode_exchange(exchange: Exchange) -> Any:
     return exchange.name, exchange.traits, exchange.bindings
 
@@ -122,6 +129,7 @@ _ENCODE: dict[type[Piece], Callable[[Any], Any]] = {
     Generation: _encode_generation,
     MessageBlock: _encode_message_block,
     Exchange: _encode_exchange,
+    User: _encode_user,
 }
 
 
@@ -137,13 +145,8 @@ def all_pieces(state: Partition) -> Iterator[Piece]:
     """Every piece of the state, in the order in which they load."""
     yield state.system
     for host in state.hosts.values():
-        yield host
-        yield from host.exchanges.values()
-        yield from host.messages.blocks.values()
-        for queue in host.queues.values():
-            yield queue
-            yield from queue.blocks.values()
-            yield from queue.deduplication.generations
+        yield from host.all_pieces()
+    yield from state.users.values()
 
 
 # Loading --------------------------------------------------------------------------------------------------------
@@ -162,15 +165,17 @@ def load(state: Partition, pieces: Iterable[tuple[bytes, bytes]]) -> None:
 
 
 def _load_system(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
-    state.system.identity_key, state.system.next_host = data
+    system = state.system
+    system.identity_key, (system.next_host, system.next_user, system.first_queue, system.first_message) = data
 
 
 def _load_host(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
-    name, (next_queue, next_token, next_task, next_message, next_exchange), tasks, deleted_ms = data
+    name, (next_queue, next_token, next_task, next_message, next_exchange), tasks, deleted_ms, said = data
     loaded = Host(host, name, state.pieces)
     loaded.next_queue, loaded.next_token, loaded.next_task = next_queue, next_token, next_task
     loaded.messages.next, loaded.next_exchange = next_message, next_exchange
     loaded.deleted_ms = deleted_ms
+    loaded.description, loaded.tags = said
     for task in msgspec.convert(tasks, list[MoveTask]):
         loaded.tasks[task.number] = task
     state.hosts[name] = state.hosts_by_number[host] = loaded
@@ -244,6 +249,14 @@ def _load_exchange(state: Partition, host: int, queue: int, index: int, data: An
     owner.exchanges[name] = owner.exchanges_by_number[index] = exchange
 
 
+def _load_user(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
+    name, password_hash, tags, permissions, topic_permissions = data
+    user = User(index, name, password_hash, tags, state.pieces)
+    user.permissions = msgspec.convert(permissions, dict[int, Permission])
+    user.topic_permissions = msgspec.convert(topic_permissions, dict[int, dict[str, TopicPermission]])
+    state.users[name] = state.users_by_number[index] = user
+
+
 _LOAD: dict[int, Callable[[Partition, int, int, int, Any], None]] = {
     SYSTEM: _load_system,
     HOST: _load_host,
@@ -252,6 +265,7 @@ _LOAD: dict[int, Callable[[Partition, int, int, int, Any], None]] = {
     DEDUPLICATION: _load_generation,
     MESSAGES: _load_message_block,
     EXCHANGE: _load_exchange,
+    USER: _load_user,
 }
 
 

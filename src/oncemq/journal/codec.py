@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from crc32c import crc32c
 
-from oncemq.core import records
+from oncemq.core import records, system_records
 from oncemq.core.apply import Places
 from oncemq.core.model import Content
 from oncemq.journal.errors import JournalError
@@ -46,6 +46,14 @@ TAGS: dict[int, type[records.Record]] = {
     18: records.ExchangeDeleted,
     19: records.Bound,
     20: records.Unbound,
+    41: system_records.HostDescribed,
+    42: system_records.HostDeleted,
+    43: system_records.UserSet,
+    44: system_records.UserDeleted,
+    45: system_records.PermissionSet,
+    46: system_records.PermissionCleared,
+    47: system_records.TopicPermissionSet,
+    48: system_records.TopicPermissionCleared,
 }
 """A tag is never given to another record; a record whose fields change gets a new one."""
 

@@ -8,7 +8,7 @@ from oncemq.core import routed_commands as commands
 from oncemq.core.decide.tasks import end_tasks_of
 from oncemq.core.decide.unused import used
 from oncemq.core.exchange import DEFAULT_EXCHANGE
-from oncemq.core.exchanges import matching
+from oncemq.core.exchanges import TOPIC, matching
 from oncemq.core.exchanges.bindings import QUEUE, Binding
 from oncemq.core.host import Host
 from oncemq.core.outputs import Done
@@ -77,6 +77,8 @@ def _declare_exchange(turn: Turn, host: Host, command: commands.DeclareExchange)
     if matching(command.traits) is None:
         return UnknownExchangeType(command.traits["type"])
     if exchange is None:
+        if command.refusal_if_new is not None:
+            return command.refusal_if_new
         kept = {**command.traits, "arguments": plain(command.traits["arguments"])}
         turn.emit(ExchangeDeclared(host.number, host.next_exchange, command.exchange, kept))
         return None
@@ -116,7 +118,7 @@ def bind(turn: Turn, command: commands.Bind, address: Any) -> None:
     """Answers Done. A binding that is there is not made again."""
     host = turn.state.hosts[command.host]
     binding = _kept(command.binding)
-    refused = _refused_binding(host, binding, command.owner)
+    refused = _refused_topic(host, command) or _refused_binding(host, binding, command.owner)
     if refused is None:
         exchange = host.exchanges[binding.source]
         if binding not in exchange.bindings:
@@ -132,10 +134,16 @@ def unbind(turn: Turn, command: commands.Unbind, address: Any) -> None:
         turn.answer(address, ExchangeIsDefault())
         return
     exchange = host.exchanges.get(binding.source)
-    if exchange is not None and binding in exchange.bindings:
+    refused = _refused_topic(host, command)
+    if refused is None and exchange is not None and binding in exchange.bindings:
         turn.emit(Unbound(host.number, exchange.number, binding))
         _delete_if_done(turn, host, exchange.name)
-    turn.answer(address, Done())
+    turn.answer(address, refused or Done())
+
+
+def _refused_topic(host: Host, command: commands.Bind | commands.Unbind) -> Refusal | None:
+    exchange = host.exchanges.get(command.binding.source)
+    return command.refusal_if_topic if exchange is not None and exchange.traits["type"] == TOPIC else None
 
 
 def _kept(binding: Binding) -> Binding:
@@ -189,6 +197,9 @@ def declare_queue(turn: Turn, command: commands.DeclareQueue, address: Any) -> N
     if command.settings is None:
         answer = QueueDoesNotExist(name) if queue is None else _declared(queue)
         turn.answer(address, answer)
+        return
+    if queue is None and command.refusal_if_new is not None:
+        turn.answer(address, command.refusal_if_new)
         return
     if queue is None:
         turn.emit(QueueCreated(host.number, host.next_queue, name, plain(command.settings), {}))
@@ -285,6 +296,7 @@ def empty_queue(turn: Turn, command: commands.EmptyQueue, address: Any) -> None:
 def close_connection(turn: Turn, command: commands.CloseConnection, address: Any) -> None:
     """Answers Done if there is an address."""
     host = turn.state.hosts[command.host]
+    turn.state.system.connections.pop(command.owner, None)
     for queue in [each for each in host.queues.values() if each.owner is not None and each.owner == command.owner]:
         drop_queue(turn, host, queue)
     if address is not None:

@@ -10,7 +10,7 @@ from oncemq.core.decide.replying import reply
 from oncemq.core.decide.routing import place_in, route
 from oncemq.core.decide.storing import store
 from oncemq.core.exchange import DEFAULT_EXCHANGE
-from oncemq.core.exchanges import DELAYED, RANDOM
+from oncemq.core.exchanges import DELAYED, RANDOM, TOPIC
 from oncemq.core.host import Host
 from oncemq.core.limits import DELAY_MS
 from oncemq.core.queue import Queue
@@ -67,6 +67,8 @@ def _publish_run(turn: Turn, host: Host, run: Run) -> int | Refusal:
             return ExchangeDoesNotExist(run.exchange)
         if exchange.traits["internal"]:
             return ExchangeIsInternal(run.exchange)
+        if run.refusal_if_topic is not None and exchange.traits["type"] == TOPIC:
+            return run.refusal_if_topic
     if host.replies and reply(turn, host, run):
         return ROUTED
     if turn.state.nearly_full:

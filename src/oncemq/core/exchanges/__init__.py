@@ -9,6 +9,7 @@ from oncemq.core.exchanges.hashed import HASH_HEADER, AnyOne, ConsistentHash, Mo
 from oncemq.core.exchanges.headers import Headers
 from oncemq.core.exchanges.topic import Topic
 
+TOPIC = "topic"
 RANDOM = "x-random"
 DELAYED = "x-delayed-message"
 DELAYED_TYPE = "x-delayed-type"
@@ -16,7 +17,7 @@ DELAYED_TYPE = "x-delayed-type"
 MATCHERS: dict[str, type[Matcher]] = {
     "direct": Direct,
     "fanout": Fanout,
-    "topic": Topic,
+    TOPIC: Topic,
     "headers": Headers,
     "x-consistent-hash": ConsistentHash,
     "x-modulus-hash": ModulusHash,
@@ -42,4 +43,4 @@ def matcher_of(traits: dict[str, Any]) -> Matcher:
     return matcher
 
 
-__all__ = ["DELAYED", "DELAYED_TYPE", "MATCHERS", "RANDOM", "Binding", "Matcher", "matcher_of", "matching"]
+__all__ = ["DELAYED", "DELAYED_TYPE", "MATCHERS", "RANDOM", "TOPIC", "Binding", "Matcher", "matcher_of", "matching"]
