@@ -45,6 +45,18 @@ class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: str
 
 
+class PolicySetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """A policy, as RabbitMQ's `set_policy` has it; `operator`: an operator's policy, which limits."""
+
+    name: str
+    pattern: str
+    definition: dict[str, Any]
+    apply_to: str = "all"
+    priority: int = 0
+    operator: bool = False
+    vhost: str = "/"
+
+
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """The settings of `oncemq serve`, under the names that the command line gives them."""
 
@@ -55,6 +67,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
     sqs_auth: str = "verify"
     keys: tuple[Key, ...] = ()
     users: tuple[User, ...] = ()
+    policies: tuple[PolicySetting, ...] = ()
     region: str = "us-east-1"
     tls_certificate: str | None = None
     tls_key: str | None = None
@@ -110,6 +123,7 @@ def _check(configuration: Configuration) -> None:
     _check_values(configuration)
     _check_keys(configuration.keys)
     _check_users(configuration.users)
+    _check_policies(configuration.policies)
     if not is_loopback(configuration.host):
         _check_openness(configuration)
 
@@ -176,3 +190,12 @@ def _check_users(users: tuple[User, ...]) -> None:
         if user.name in seen:
             raise ConfigurationError(f"users: {user.name} is there twice")
         seen.add(user.name)
+
+
+def _check_policies(policies: tuple[PolicySetting, ...]) -> None:
+    """Their definitions are the core's to check."""
+    seen: set[tuple[str, str, bool]] = set()
+    for policy in policies:
+        if (policy.vhost, policy.name, policy.operator) in seen:
+            raise ConfigurationError(f"policies: {policy.name} is there twice")
+        seen.add((policy.vhost, policy.name, policy.operator))

@@ -15,8 +15,10 @@ from pathlib import Path
 import structlog
 
 from oncemq.clock import Clock
-from oncemq.config import DEFAULT_SQS_PORT, Configuration, port_number
+from oncemq.config import DEFAULT_SQS_PORT, Configuration, ConfigurationError, port_number
 from oncemq.core.commands import EndWaiting
+from oncemq.core.policies import Policy, invalid
+from oncemq.core.routed_commands import ConfigurePolicies
 from oncemq.engine.checkpointer import Checkpointer
 from oncemq.engine.contents import Contents
 from oncemq.engine.engine import Engine
@@ -44,6 +46,7 @@ class Server:
 
     def __init__(self, configuration: Configuration, idle_ms: int = IDLE_MS, request_ms: int = REQUEST_MS) -> None:
         self.configuration = configuration
+        self._policies = policies_of(configuration)
         self._idle_ms, self._request_ms = idle_ms, request_ms
         self._stop = asyncio.Event()
 
@@ -63,6 +66,7 @@ class Server:
         contents = Contents(recovered.journal)
         engine = Engine(recovered.machine, recovered.journal, contents, checkpointer, runtime)
         engine.start(secrets.token_bytes(32), configuration.queue_name_reuse_seconds * 1000)
+        engine.submit(ConfigurePolicies(self._policies), None)
         connections = Connections(clock.now_ms, idle_ms=self._idle_ms, request_ms=self._request_ms)
         engine.on_congestion = connections.congestion
         log.info(
@@ -144,6 +148,20 @@ class Server:
         await drained.wait()
         await runtime.end()
         log.info("server.stopped")
+
+
+def policies_of(configuration: Configuration) -> dict[str, list[Policy]]:
+    """Virtual host → its policies. ConfigurationError for one that cannot be."""
+    found: dict[str, list[Policy]] = {}
+    for given in configuration.policies:
+        policy = Policy(
+            given.name, given.pattern, given.definition, given.apply_to, given.priority, given.operator, configured=True
+        )
+        refused = invalid(policy)
+        if refused is not None:
+            raise ConfigurationError(f"policies: {refused.name}: {refused.why}")
+        found.setdefault(given.vhost, []).append(policy)
+    return found
 
 
 def _tls(configuration: Configuration) -> ssl.SSLContext | None:

@@ -1,5 +1,6 @@
 """Asks the core and a simple reference the same of one AMQP queue with consumers, at random: priorities, prefetch,
-requeues to their place, expiry, a maximum length, a delivery limit, channels that close, restarts.
+requeues to their place, expiry, a maximum length, a delivery limit, a policy that limits them, channels that close,
+restarts.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from oncemq.core import routed_commands as commands
+from oncemq.core.policies import Policy
 from tests.core.routed import Amqp, Delivery
 
 UNIT_MS = 64
@@ -56,8 +58,9 @@ class Consumer:
 class ReferenceAmqpQueue:
     """The queue as lists: `messages` in the order in which they were published, ready or held."""
 
-    maximum_length: int | None
-    delivery_limit: int | None
+    declared: tuple[int | None, int | None]
+    """Maximum length and delivery limit."""
+    policy: tuple[int | None, int | None] = (None, None)
     messages: list[Message] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     consumers: list[Consumer] = field(default_factory=list)
@@ -66,6 +69,16 @@ class ReferenceAmqpQueue:
     dead: list[str] = field(default_factory=list)
     sent: dict[str, list[tuple[int, str, bool]]] = field(default_factory=dict)
     """Channel → consumer, body and redelivered flag, since it was last compared."""
+
+    @property
+    def maximum_length(self) -> int | None:
+        """The lower one of what it was declared with and the policy's."""
+        return min((each[0] for each in (self.declared, self.policy) if each[0] is not None), default=None)
+
+    @property
+    def delivery_limit(self) -> int | None:
+        """The lower one, too."""
+        return min((each[1] for each in (self.declared, self.policy) if each[1] is not None), default=None)
 
     def ready(self) -> list[Message]:
         """In the order in which they are handed out."""
@@ -137,13 +150,13 @@ class AmqpMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.amqp = Amqp()
-        self.model = ReferenceAmqpQueue(None, None)
+        self.model = ReferenceAmqpQueue((None, None))
         self.published = 0
         self.settled: list[Delivery] = []
 
     @initialize(maximum=st.sampled_from([None, None, 3]), limit=st.sampled_from([None, None, 0, 2]))
     def create(self, maximum: int | None, limit: int | None) -> None:
-        self.model = ReferenceAmqpQueue(maximum, limit)
+        self.model = ReferenceAmqpQueue((maximum, limit))
         self.amqp.declare("dead")
         self.amqp.declare(
             "q",
@@ -183,6 +196,19 @@ class AmqpMachine(RuleBasedStateMachine):
             self.model.consumers.append(Consumer(number, channel, limit, no_ack, priority))
             self.model.serve()
             self.compare()
+
+    @rule(maximum=st.sampled_from([None, 1, 5]), limit=st.sampled_from([None, 0, 3]))
+    def set_policy(self, maximum: int | None, limit: int | None) -> None:
+        """It holds at once."""
+        self.model.policy = (maximum, limit)
+        definition = {"max-length": maximum, "delivery-limit": limit}
+        given = {key: value for key, value in definition.items() if value is not None}
+        if given:
+            self.amqp.done(commands.SetPolicy("/", Policy("p", "^q$", given)))
+        else:
+            self.amqp.ask(commands.ClearPolicy("/", "p", False))
+        self.model.serve()
+        self.compare()
 
     @rule(pick=picks)
     def cancel(self, pick: int) -> None:

@@ -8,6 +8,7 @@ from oncemq.core import commands, snapshot
 from oncemq.core import routed_commands as routed
 from oncemq.core import system_commands as system
 from oncemq.core.outputs import Done, Received, Results
+from oncemq.core.policies import Policy
 from oncemq.core.refusals import LeaseOfAnotherQueue, QueueDoesNotExist
 from oncemq.core.routed_outputs import Consuming, Declared, Got
 from oncemq.core.system_outputs import Expelled, HostInfo
@@ -123,6 +124,9 @@ def asked_of_a_host(host: str) -> list[routed.HostCommand]:
         routed.ExtendLeases(host, [], []),
         routed.AwaitReplies(host, "amq.rabbitmq.reply-to.x", "channel", "tag"),
         routed.Get(host, "q", True, "one"),
+        routed.SetPolicy(host, Policy("p", ".*", {"expires": 1})),
+        routed.ClearPolicy(host, "p", False),
+        routed.ListPolicies(host, False),
     ]
 
 

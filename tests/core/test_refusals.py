@@ -13,6 +13,7 @@ from oncemq.core import routed_commands as routed
 from oncemq.core.commands import Lease
 from oncemq.core.machine import DECIDE
 from oncemq.core.outputs import Results, Sent
+from oncemq.core.policies import Policy
 from oncemq.core.refusals import Refusal
 from oncemq.core.routed_outputs import PublishedRuns
 from oncemq.core.user import Permission
@@ -22,6 +23,7 @@ from tests.core.routed import Amqp, binding, traits
 Scene = Callable[[Driver], commands.Command]
 IN_FLIGHT = 5
 QUEUES = 5
+POLICIES = 3
 OTHER = "111111111111"
 
 
@@ -183,6 +185,13 @@ def bad_pattern(driver: Driver) -> commands.Command:
 NEW = system_refusals.AccessRefused("write", "exchange", "dead", "anna")
 KEY = system_refusals.TopicAccessRefused("read", "key", "amq.topic", "anna")
 
+
+def too_many_policies(driver: Driver) -> commands.Command:
+    for number in range(POLICIES):
+        driver.ask(routed.SetPolicy("/", Policy(f"p{number}", ".*", {"expires": 1})))
+    return routed.SetPolicy("/", Policy("p", ".*", {"expires": 1}))
+
+
 SCENES: dict[type[Refusal], Scene] = {
     routed_refusals.ExchangeDoesNotExist: lambda driver: routed.Bind("/", binding("none", "q"), None),
     routed_refusals.UnknownExchangeType: lambda driver: routed.DeclareExchange("/", "x", traits("round")),
@@ -203,6 +212,9 @@ SCENES: dict[type[Refusal], Scene] = {
     system_refusals.TooManyHosts: lambda driver: system_commands.SetHost("shop", "", []),
     system_refusals.AccessRefused: lambda driver: routed.DeclareQueue("/", "new", {}, None, NEW),
     system_refusals.TopicAccessRefused: lambda driver: routed.Bind("/", binding("amq.topic", "q"), None, KEY),
+    routed_refusals.PolicyDoesNotExist: lambda driver: routed.ClearPolicy("/", "none", False),
+    routed_refusals.UnacceptablePolicy: lambda driver: routed.SetPolicy("/", Policy("p", ".*", {})),
+    routed_refusals.TooManyPolicies: too_many_policies,
     refusals.QueueDoesNotExist: lambda driver: send("none"),
     refusals.QueueExists: lambda driver: create("q", delay_ms=1_000),
     refusals.QueueDeletedRecently: deleted_recently,
@@ -246,6 +258,7 @@ def test_there_is_a_scene_for_every_refusal() -> None:
 def test_refusal(refusal: type[Refusal], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("oncemq.core.decide.receiving.LEASED_ENTRIES_STANDARD", IN_FLIGHT)
     monkeypatch.setattr("oncemq.core.decide.administering.QUEUES_PER_HOST", QUEUES)
+    monkeypatch.setattr("oncemq.core.decide.governing.POLICIES_PER_HOST", POLICIES)
     driver = Driver()
     driver.create()
     command = SCENES[refusal](driver)

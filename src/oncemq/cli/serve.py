@@ -38,13 +38,14 @@ def command(config_path: str | None, **given: Any) -> None:
     """
     try:
         configuration = load(config_path, given)
+        server = Server(configuration)
     except ConfigurationError as error:
         click.echo(f"oncemq: {error}", err=True)
         sys.exit(USAGE_STATUS)
     configure_logs(configuration.log_level)
     allow_many_files()
     try:
-        uvloop.run(Server(configuration).run(_say))
+        uvloop.run(server.run(_say))
     except JournalError as error:
         click.echo(f"oncemq: {error}", err=True)
         sys.exit(FAILED_STATUS)

@@ -247,6 +247,25 @@ def _unbound(state: Partition, record: records.Unbound, now_ms: int, places: Pla
     state.hosts_by_number[record.host].exchanges_by_number[record.exchange].unbind(record.binding)
 
 
+def _policy_set(state: Partition, record: records.PolicySet, now_ms: int, places: Places) -> None:
+    host = state.hosts_by_number[record.host]
+    host.touch()
+    table = host.operator_policies if record.policy.operator else host.policies
+    table[record.policy.name] = record.policy
+
+
+def _policy_cleared(state: Partition, record: records.PolicyCleared, now_ms: int, places: Places) -> None:
+    host = state.hosts_by_number[record.host]
+    host.touch()
+    del (host.operator_policies if record.operator else host.policies)[record.name]
+
+
+def _exchange_governed(state: Partition, record: records.ExchangeGoverned, now_ms: int, places: Places) -> None:
+    exchange = state.hosts_by_number[record.host].exchanges_by_number[record.exchange]
+    exchange.touch()
+    exchange.traits = {**exchange.traits, "policy_name": record.policy_name, "policy_alternate": record.alternate}
+
+
 def _move_task_started(state: Partition, record: records.MoveTaskStarted, now_ms: int, places: Places) -> None:
     host, source = _queue(state, record.host, record.source)
     host.touch()
@@ -329,6 +348,9 @@ APPLY: dict[type[records.Record], Callable[[Partition, Any, int, Places], None]]
     records.ExchangeDeleted: _exchange_deleted,
     records.Bound: _bound,
     records.Unbound: _unbound,
+    records.PolicySet: _policy_set,
+    records.PolicyCleared: _policy_cleared,
+    records.ExchangeGoverned: _exchange_governed,
     records.MoveTaskStarted: _move_task_started,
     records.MoveTaskEnded: _move_task_ended,
     **apply_system.APPLY,

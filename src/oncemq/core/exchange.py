@@ -28,7 +28,7 @@ class Exchange(Piece):
         super().__init__(key_of(EXCHANGE, host, 0, number))
         self.host, self.number, self.name, self.pieces = host, number, name, pieces
         self.traits = traits
-        """type, durable, auto_delete, internal, arguments"""
+        """type, durable, auto_delete, internal, arguments; policy_name and policy_alternate once a policy was for it"""
         self.matcher: Matcher = matcher_of(traits)
         self.bindings: list[Binding] = []
 
@@ -36,7 +36,7 @@ class Exchange(Piece):
     def alternate(self) -> str | None:
         """Where a message goes that nothing here matches."""
         found = self.traits["arguments"].get("alternate-exchange")
-        return found if isinstance(found, str) else None
+        return found if isinstance(found, str) else self.traits.get("policy_alternate")
 
     def touch(self) -> None:
         """The exchange is about to change."""

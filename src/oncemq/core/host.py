@@ -8,6 +8,7 @@ from oncemq.core.exchange import Exchange
 from oncemq.core.messages import Messages
 from oncemq.core.model import MoveTask, Parked, Piece
 from oncemq.core.pieces import HOST, SYSTEM, Pieces, key_of
+from oncemq.core.policies import Policy
 from oncemq.core.queue import Queue
 from oncemq.core.timers import Timers
 from oncemq.core.user import User
@@ -17,7 +18,7 @@ DEFAULT_ACCOUNT = "000000000000"
 
 
 class Host(Piece):
-    """As a piece it is its counters and its move tasks; queues and messages are pieces of their own."""
+    """As a piece it is its counters, move tasks and policies; queues and messages are pieces of their own."""
 
     __slots__ = (
         "account",
@@ -36,8 +37,10 @@ class Host(Piece):
         "next_task",
         "next_token",
         "number",
+        "operator_policies",
         "parked_at",
         "pieces",
+        "policies",
         "queues",
         "queues_by_number",
         "replies",
@@ -61,6 +64,8 @@ class Host(Piece):
         self.exchanges: dict[str, Exchange] = {}
         self.exchanges_by_number: dict[int, Exchange] = {}
         self.next_exchange = 1
+        self.policies: dict[str, Policy] = {}
+        self.operator_policies: dict[str, Policy] = {}
         self.channels: dict[object, Channel] = {}
         """By address. Not durable."""
         self.consumers: dict[int, Consumer] = {}

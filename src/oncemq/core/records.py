@@ -10,6 +10,7 @@ import msgspec
 
 from oncemq.core.exchanges.bindings import Binding
 from oncemq.core.model import Afterlife, Content
+from oncemq.core.policies import Policy
 
 
 class Record(msgspec.Struct, array_like=True):
@@ -173,6 +174,25 @@ class Bound(HostRecord, array_like=True):
 class Unbound(HostRecord, array_like=True):
     exchange: int
     binding: Binding
+
+
+class PolicySet(HostRecord, array_like=True):
+    """What follows of it for queues and exchanges, the records after it say."""
+
+    policy: Policy
+
+
+class PolicyCleared(HostRecord, array_like=True):
+    name: str
+    operator: bool
+
+
+class ExchangeGoverned(HostRecord, array_like=True):
+    """It is under that policy, or none, and has this alternate exchange by it."""
+
+    exchange: int
+    policy_name: str | None
+    alternate: str | None
 
 
 class MoveTaskStarted(HostRecord, array_like=True):

@@ -11,6 +11,7 @@ import msgspec
 from oncemq.core.commands import Command, Lease
 from oncemq.core.exchanges.bindings import Binding
 from oncemq.core.model import Content
+from oncemq.core.policies import Policy
 from oncemq.core.refusals import Refusal
 
 
@@ -78,6 +79,33 @@ class EmptyQueue(HostCommand):
 
     queue: str
     owner: Any
+
+
+class SetPolicy(HostCommand):
+    """Answers Done. It holds at once, for what is there already too."""
+
+    policy: Policy
+
+
+class ClearPolicy(HostCommand):
+    """Answers Done. `operator`: of the operator's policies."""
+
+    name: str
+    operator: bool
+
+
+class ListPolicies(HostCommand):
+    """Answers Policies: the operator's, or the others."""
+
+    operator: bool
+
+
+class ConfigurePolicies(Command):
+    """Answers nothing. Virtual host → its policies in the configuration file: each is valid, others of the file are
+    cleared. Those for a virtual host that is not there are passed over.
+    """
+
+    policies: dict[str, list[Policy]]
 
 
 class Run(msgspec.Struct):

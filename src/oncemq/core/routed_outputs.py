@@ -4,6 +4,7 @@ import msgspec
 
 from oncemq.core.model import Afterlife, Content
 from oncemq.core.outputs import Output, ReceivedMessage
+from oncemq.core.policies import Policy
 from oncemq.core.refusals import Refusal
 
 
@@ -76,6 +77,12 @@ class ConsumerCancelled(Output):
 
     consumer: int
     tag: str
+
+
+class Policies(Output):
+    """Of a virtual host."""
+
+    policies: list[Policy]
 
 
 class TransactionDone(Output):

@@ -51,3 +51,16 @@ class ExclusiveConsumer(Refusal, frozen=True):
     """The queue has an exclusive consumer, or has others and one is to be exclusive."""
 
     queue: str
+
+
+class PolicyDoesNotExist(Refusal, frozen=True):
+    name: str
+
+
+class UnacceptablePolicy(Refusal, frozen=True):
+    name: str
+    why: str
+
+
+class TooManyPolicies(Refusal, frozen=True):
+    maximum: int

@@ -61,6 +61,11 @@ class Settings(msgspec.Struct, frozen=True):
     """Looks at the deduplication ids of what is published through AMQP. A FIFO queue does so anyway."""
     arguments: dict[str, Any] = {}
     """As declared through AMQP."""
+    policy_name: str | None = None
+    """Of the policies of the virtual host (`policies`), the one that it is under."""
+    operator_policy_name: str | None = None
+    own: dict[str, Any] = {}
+    """Field → what the queue itself says of it, where a policy says otherwise."""
     text: dict[str, str] = {}
     """Attributes kept as written, by their SQS name."""
 

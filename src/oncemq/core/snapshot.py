@@ -32,6 +32,7 @@ from oncemq.core.model import (
 from oncemq.core.order.fair import Fair
 from oncemq.core.order.plain import Plain
 from oncemq.core.pieces import BLOCK, DEDUPLICATION, EXCHANGE, HOST, KEY, MESSAGES, QUEUE, SYSTEM, USER
+from oncemq.core.policies import Policy
 from oncemq.core.queue import Queue
 from oncemq.core.settings import Settings, changed
 from oncemq.core.user import Permission, TopicPermission, User
@@ -77,6 +78,7 @@ def _encode_host(host: Host) -> Any:
         list(host.tasks.values()),
         host.deleted_ms,
         (host.description, host.tags),
+        [*host.policies.values(), *host.operator_policies.values()],
     )
 
 
@@ -170,14 +172,15 @@ def _load_system(state: Partition, host: int, queue: int, index: int, data: Any)
 
 
 def _load_host(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
-    name, (next_queue, next_token, next_task, next_message, next_exchange), tasks, deleted_ms, said = data
+    name, numbers, tasks, deleted_ms, said, policies = data
     loaded = Host(host, name, state.pieces)
-    loaded.next_queue, loaded.next_token, loaded.next_task = next_queue, next_token, next_task
-    loaded.messages.next, loaded.next_exchange = next_message, next_exchange
+    loaded.next_queue, loaded.next_token, loaded.next_task, loaded.messages.next, loaded.next_exchange = numbers
     loaded.deleted_ms = deleted_ms
     loaded.description, loaded.tags = said
     for task in msgspec.convert(tasks, list[MoveTask]):
         loaded.tasks[task.number] = task
+    for policy in msgspec.convert(policies, list[Policy]):
+        (loaded.operator_policies if policy.operator else loaded.policies)[policy.name] = policy
     state.hosts[name] = state.hosts_by_number[host] = loaded
 
 

@@ -6,9 +6,11 @@ from typing import Any, TypeVar
 from oncemq.core import commands
 from oncemq.core.decide.access import refused_access
 from oncemq.core.decide.declaring import drop_queue
+from oncemq.core.decide.governing import change_own, created
 from oncemq.core.host import Host
 from oncemq.core.limits import PURGE_INTERVAL_MS, QUEUES_PER_HOST, TAGS_PER_QUEUE, VIRTUAL_HOSTS
 from oncemq.core.outputs import Done, QueueInfo, QueueNames
+from oncemq.core.policies import own
 from oncemq.core.policy import checked, with_permission, without_permission
 from oncemq.core.queue import Queue
 from oncemq.core.records import (
@@ -68,7 +70,7 @@ def create_queue(turn: Turn, command: commands.CreateQueue, address: Any) -> Non
     host = turn.state.hosts.get(command.host)
     queue = host.queues.get(command.queue) if host is not None else None
     if host is not None and queue is not None:
-        other = _different_field(queue.settings, command.settings)
+        other = _different_field(own(queue.settings), command.settings)
         answer = _info(queue) if other is None else QueueExists(command.queue, other)
         turn.answer(address, answer)
         return
@@ -79,7 +81,8 @@ def create_queue(turn: Turn, command: commands.CreateQueue, address: Any) -> Non
     if host is None:
         turn.emit(HostCreated(turn.state.system.next_host, command.host))
         host = turn.state.hosts[command.host]
-    turn.emit(QueueCreated(host.number, host.next_queue, command.queue, command.settings, command.tags))
+    settings = created(host, command.queue, command.settings)
+    turn.emit(QueueCreated(host.number, host.next_queue, command.queue, settings, command.tags))
     turn.answer(address, _info(host.queues[command.queue]))
 
 
@@ -155,11 +158,11 @@ def change_queue(turn: Turn, host: Host, queue: Queue, command: commands.ChangeQ
     for field in FIXED_SETTINGS:
         if field in command.changes and command.changes[field] != getattr(queue.settings, field):
             return InvalidSetting(field, "it cannot be changed after the queue was created")
-    settings = changed(queue.settings, command.changes)
+    settings = changed(own(queue.settings), command.changes)
     refused = _refused_settings(turn, host, queue.name, settings, command.changes)
     if refused is not None:
         return refused
-    turn.emit(QueueChanged(host.number, queue.number, command.changes))
+    change_own(turn, host, queue, command.changes)
     return Done()
 
 

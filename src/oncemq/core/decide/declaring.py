@@ -5,6 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from oncemq.core import routed_commands as commands
+from oncemq.core.decide.governing import created, govern_exchange
 from oncemq.core.decide.tasks import end_tasks_of
 from oncemq.core.decide.unused import used
 from oncemq.core.exchange import DEFAULT_EXCHANGE
@@ -81,6 +82,7 @@ def _declare_exchange(turn: Turn, host: Host, command: commands.DeclareExchange)
             return command.refusal_if_new
         kept = {**command.traits, "arguments": plain(command.traits["arguments"])}
         turn.emit(ExchangeDeclared(host.number, host.next_exchange, command.exchange, kept))
+        govern_exchange(turn, host, host.exchanges[command.exchange])
         return None
     for field in ("type", "durable", "auto_delete", "internal"):
         if exchange.traits[field] != command.traits[field]:
@@ -202,7 +204,8 @@ def declare_queue(turn: Turn, command: commands.DeclareQueue, address: Any) -> N
         turn.answer(address, command.refusal_if_new)
         return
     if queue is None:
-        turn.emit(QueueCreated(host.number, host.next_queue, name, plain(command.settings), {}))
+        settings = created(host, name, plain(command.settings))
+        turn.emit(QueueCreated(host.number, host.next_queue, name, settings, {}))
         queue = host.queues[name]
         queue.owner = command.owner if queue.settings.exclusive else None
         used(turn, queue)
