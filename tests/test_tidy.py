@@ -34,7 +34,8 @@ LAYERS: dict[str, set[str]] = {
     "net": {"clock", "core", "engine", "net"},
     "clock.py": set(),
     "config.py": {"config", "net"},
-    "cli": {"cli", "config", "core", "engine", "journal", "server"},
+    "cli": {"cli", "config", "core", "engine", "journal", "server", "worker"},
+    "worker": {"worker"},  # it speaks to brokers as any client does
     "server.py": {"clock", "config", "core", "engine", "journal", "net", "protocols"},
 }
 """Part of the package → the parts that it may import. The path is one way: below knows nothing of above."""

@@ -11,7 +11,11 @@ from oncemq import __version__
 class Subcommands(click.Group):
     """Subcommands by name, each in a module of this package that is imported when it is wanted."""
 
-    modules: ClassVar[dict[str, str]] = {"serve": "oncemq.cli.serve", "journal": "oncemq.cli.journal"}
+    modules: ClassVar[dict[str, str]] = {
+        "serve": "oncemq.cli.serve",
+        "journal": "oncemq.cli.journal",
+        "worker": "oncemq.cli.worker",
+    }
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Click's."""

@@ -1,0 +1,1 @@
+"""Brokers, one a file. `opening` makes one from a URL."""

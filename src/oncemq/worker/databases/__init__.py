@@ -1,0 +1,1 @@
+"""Databases, one a file. `opening` makes one from a URL."""

@@ -1,0 +1,111 @@
+"""What the library needs of a database, beyond SQL.
+
+All SQL of the library is written once, for SQLAlchemy's sync Connection. Async handlers have an async driver under
+the same
+code: it runs in SQLAlchemy's greenlet there, and `wait` is how it waits for something that is not the database.
+"""
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from oncemq.worker.schema import migrate
+
+Wait = Callable[[Callable[[], None]], None]
+"""Runs something that blocks: directly on a thread, on another thread under an event loop."""
+
+
+class Trouble(enum.Enum):
+    """Whose fault an error is, as far as attempts are concerned."""
+
+    AWAY = "the database is away"
+    """Pause and give back. No attempt."""
+    BUSY = "another copy of the message is being processed"
+    """Give back. No attempt."""
+    CONFLICT = "a serialization failure or deadlock"
+    """Run it again at once. No attempt."""
+    HANDLER = "the handler's"
+    """An attempt."""
+
+
+class UnsafeDatabase(Exception):
+    """It is set so that a commit may be lost."""
+
+
+class Database(ABC):
+    """One database, for one process."""
+
+    group_max: ClassVar[int]
+    """Messages in one transaction."""
+    gather_ms: ClassVar[int]
+    """How long a transaction waits for more of them."""
+    savepoints: ClassVar[bool]
+    """Each message has a savepoint in the group's transaction. Without them a group is one message."""
+    writers_max: ClassVar[int]
+    """Transactions at a time in a process. 0: as many as the worker's concurrency."""
+
+    @abstractmethod
+    def engine(self, size: int) -> Engine:
+        """For sync handlers, with so many connections."""
+
+    @abstractmethod
+    def async_engine(self, size: int) -> AsyncEngine:
+        """For async handlers."""
+
+    @abstractmethod
+    def trouble(self, error: BaseException) -> Trouble:
+        """What kind of error this is."""
+
+    @abstractmethod
+    def token(self, connection: Connection) -> Any:
+        """What tells this transaction from any other, once it has written."""
+
+    @abstractmethod
+    def is_ours(self, connection: Connection, token: Any) -> bool:
+        """Whether the transaction would commit, and is still that of the token."""
+
+    @abstractmethod
+    @contextmanager
+    def writing(self, engine: Engine, wait: Wait) -> Iterator[Connection]:
+        """A connection that may write; its transaction has not begun."""
+
+    @abstractmethod
+    @contextmanager
+    def relay_lock(self, app: str) -> Iterator[bool]:
+        """True: this process is the one that publishes this application's outbox, until the end of the block or of
+        the process."""
+
+    @abstractmethod
+    def check(self, connection: Connection) -> None:
+        """Raise UnsafeDatabase if a commit may be lost."""
+
+    def set_limits(self, handler_limit_s: float) -> None:  # noqa: B027
+        """The longest time that a handler has."""
+
+    def prepare(self, engine: Engine) -> None:
+        """Check it and bring the tables to this version."""
+        with self.writing(engine, run_here) as connection, connection.begin():
+            self.check(connection)
+            migrate(connection)
+
+    @contextmanager
+    def transaction(self, engine: Engine) -> Iterator[Connection]:
+        """A short transaction of the library's own, on a thread."""
+        with self.writing(engine, run_here) as connection, connection.begin():
+            yield connection
+
+
+def run_here(blocking: Callable[[], None]) -> None:
+    """The `Wait` of a thread."""
+    blocking()
+
+
+def is_disconnect(error: BaseException) -> bool:
+    """The connection is gone, as SQLAlchemy tells it."""
+    return isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated

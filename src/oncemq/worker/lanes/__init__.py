@@ -1,0 +1,1 @@
+"""Where handlers run: sync ones on threads, async ones on an event loop of their own."""

@@ -1,0 +1,1 @@
+"""What happens around a handler, one behaviour a file. `middleware.py` says what one can do."""

@@ -1,0 +1,1 @@
+"""The worker library against real brokers and databases, killed and paused for real."""

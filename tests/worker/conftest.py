@@ -1,0 +1,26 @@
+"""One server for all tests of this folder that do not kill it; a scene for each test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.worker.scene import Scene
+from tests.worker.scene import scene as open_scene
+from tools.server_process import ServerProcess
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """OnceMQ, both doors open."""
+    running = ServerProcess(tmp_path_factory.mktemp("broker") / "data", amqp_port=0).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def scene(server: ServerProcess, tmp_path: Path) -> Iterator[Scene]:
+    """The AMQP door and SQLite."""
+    broker = f"amqp://guest:guest@127.0.0.1:{server.amqp_port}/"
+    with open_scene(broker, f"sqlite:///{tmp_path}/orders.db", tmp_path) as opened:
+        yield opened

@@ -1,0 +1,194 @@
+"""Each row of EXACTLY_ONCE.md's table, made to happen with a real kill or a real pause at a named step.
+
+OnceMQ's AMQP door and SQLite. `test_switches.py` switches the protections off and sees these fail.
+"""
+
+import pytest
+
+from tests.worker.scene import Scene, until
+
+KINDS = pytest.mark.parametrize("kind", ["", "-async"], ids=["sync", "async"])
+
+
+def settled_once(scene: Scene, kind: str = "") -> None:
+    """Order 1 has one charge and one invoice, however many runs; nothing is left anywhere."""
+    until(lambda: scene.run_lines("invoice 1"), "the invoice")
+    until(lambda: scene.depth(kind) == 0 and scene.unsent() == 0, "nothing is left")
+    assert scene.charges() == 1
+    assert len(set(scene.run_lines("invoice 1"))) == 1, "one invoice, of one message id"
+
+
+@KINDS
+@pytest.mark.parametrize("step", ["after-claim", "before-commit"])
+def test_worker_dies_before_commit(scene: Scene, step: str, kind: str) -> None:
+    scene.send({"id": 1}, to=kind)
+    scene.worker(step=f"{step}:kill").wait_killed()
+    assert scene.charges() == 0
+    scene.worker()
+    settled_once(scene, kind)
+
+
+@KINDS
+@pytest.mark.parametrize("step", ["in-commit", "after-commit", "before-ack"])
+def test_worker_dies_after_commit_before_ack(scene: Scene, step: str, kind: str) -> None:
+    scene.send({"id": 1}, to=kind)
+    scene.worker(step=f"{step}:kill").wait_killed()
+    assert scene.charges() == 1
+    scene.worker()
+    settled_once(scene, kind)
+    assert len(scene.run_lines("1 ")) == 1, "the handler is skipped"
+    assert scene.logged("message.known") == 1, "an inbox hit"
+
+
+@KINDS
+@pytest.mark.parametrize("step", ["before-commit", "in-commit"])
+def test_connection_lost_in_commit(scene: Scene, step: str, kind: str) -> None:
+    """Before the database has it, and after."""
+    scene.send({"id": 1}, to=kind)
+    scene.worker(step=f"{step}:lose")
+    settled_once(scene, kind)
+    assert len(scene.run_lines("1 ")) == (2 if step == "before-commit" else 1)
+    assert scene.inbox()[0][0] == "done"
+
+
+def test_connection_lost_in_commit_counts_no_attempt(scene: Scene) -> None:
+    scene.send({"id": 1, "does": "fail"})
+    scene.worker(step="in-commit:lose")
+    until(lambda: scene.inbox() == [("dead", 2)], "dead")
+    assert len(scene.run_lines("1 ")) == 3
+
+
+@KINDS
+@pytest.mark.parametrize("does", ["commit", "commit-swallowed", "rollback", "close"])
+def test_handler_commits_rolls_back_or_closes_the_session_itself(scene: Scene, does: str, kind: str) -> None:
+    if kind and does != "commit":
+        pytest.skip("the same session underneath")
+    scene.send({"id": 1, "does": does}, to=kind)
+    scene.worker()
+    until(lambda: scene.inbox() == [("dead", 0)], "dead at once")
+    until(lambda: scene.unsent() == 0, "the dead letter left")
+    assert scene.charges() == 0
+    assert "session" in scene.dead(f"{kind}.dead")[0][1].headers["x-oncemq-reason"]
+
+
+def test_handler_commits_through_the_driver(scene: Scene) -> None:
+    """Its effects cannot be undone; it is loud, and it does not run again."""
+    scene.send({"id": 1, "does": "driver-commit"})
+    scene.worker()
+    until(lambda: scene.inbox()[:1] == [("dead", 0)] or scene.depth(".dead"), "dead")
+    until(lambda: scene.unsent() == 0, "the dead letter left")
+    assert "ended its transaction" in scene.dead()[0][1].headers["x-oncemq-reason"]
+    assert len(scene.run_lines("1 ")) == 1
+
+
+def test_handler_swallows_a_database_error(scene: Scene) -> None:
+    scene.send({"id": 1, "does": "swallow"})
+    scene.worker()
+    until(lambda: scene.depth(".dead"), "dead")
+    assert scene.charges() == 0
+    assert scene.inbox()[0][0] == "dead"
+    assert "ended its transaction" in scene.dead()[0][1].headers["x-oncemq-reason"]
+
+
+def test_a_message_without_our_id(scene: Scene) -> None:
+    scene.send({"id": 1}, message_id=None)
+    scene.worker()
+    until(lambda: scene.depth(".dead"), "a dead letter")
+    assert "no message id" in scene.dead()[0][1].headers["x-oncemq-reason"]
+    assert (scene.charges(), scene.inbox()) == (0, [])
+
+
+@pytest.mark.parametrize("suffix", ["-foreign", "-header"])
+def test_a_message_without_our_id_but_with_one_that_the_consumer_names(scene: Scene, suffix: str) -> None:
+    for _ in range(2):
+        scene.send({"id": 1}, message_id=None, to=suffix, headers={"x-order": 7})
+    scene.worker()
+    settled_once(scene, suffix)
+
+
+def test_two_live_copies(scene: Scene) -> None:
+    scene.send({"id": 1}, message_id="same")
+    scene.send({"id": 1}, message_id="same")
+    scene.worker()
+    settled_once(scene)
+    assert len(scene.run_lines("1 ")) == 1
+
+
+@pytest.mark.parametrize("step", ["in-dead-lettering", "after-dead-lettering"])
+def test_dead_lettering_dies_half_way(scene: Scene, step: str) -> None:
+    sent = scene.send({"id": 1, "does": "reject"})
+    scene.worker(step=f"{step}:kill").wait_killed()
+    scene.worker()
+    until(lambda: scene.inbox()[:1] and scene.inbox()[0][0] == "dead", "dead")
+    until(lambda: scene.depth() == 0 and scene.unsent() == 0, "nothing is left")
+    assert [properties.message_id for _, properties in scene.dead()] == [sent]
+    assert len(scene.run_lines("1 ")) == (2 if step == "in-dead-lettering" else 1)
+
+
+def test_a_later_delivery_of_a_dead_id_is_acknowledged_unrun(scene: Scene) -> None:
+    scene.send({"id": 1, "does": "reject"}, message_id="same")
+    scene.worker()
+    until(lambda: scene.depth(".dead"), "dead")
+    scene.send({"id": 1}, message_id="same")
+    until(lambda: scene.logged("message.known") == 1, "an inbox hit")
+    until(lambda: scene.depth() == 0, "acknowledged")
+    assert (scene.charges(), len(scene.run_lines("1 "))) == (0, 1)
+
+
+@pytest.mark.parametrize("step", ["before-publish", "after-confirm"])
+def test_relay_dies_between_confirm_and_mark(scene: Scene, step: str) -> None:
+    """The row is sent again under the same id, and the next consumer's inbox has it."""
+    scene.send({"id": 1})
+    scene.worker(step=f"{step}:kill").wait_killed()
+    assert scene.unsent() == 1
+    scene.worker()
+    settled_once(scene)
+    assert len(scene.run_lines("invoice 1")) == 1
+
+
+def test_a_crash_between_retry_copy_and_ack(scene: Scene) -> None:
+    """Two copies: the inbox lets one through."""
+    scene.send({"id": 1, "does": "fail-once"})
+    scene.worker(step="after-retry-copy:kill").wait_killed()
+    scene.worker()
+    settled_once(scene)
+    until(lambda: scene.logged("message.known") == 1, "the other copy is an inbox hit")
+
+
+def test_poison_message_kills_its_process(scene: Scene) -> None:
+    """One killer among 60: it alone is dead-lettered, after its attempts."""
+    for number in range(60):
+        scene.send({"id": number, "does": "die" if number == 30 else "charge"})
+    for _ in range(6):
+        worker = scene.worker()
+        until(lambda worker=worker: worker.process.poll() is not None or scene.depth(".dead"), "killed, or dead")  # type: ignore[misc]
+        if worker.process.poll() is None:
+            break
+    until(lambda: len(scene.inbox()) == 60, "all are settled")
+    assert scene.rows("SELECT count(*), count(DISTINCT order_id) FROM charges") == [(59, 59)]
+    assert [state for state, _ in scene.inbox()].count("dead") == 1
+    assert b'"id":30' in scene.dead()[0][0]
+
+
+@KINDS
+def test_cancellation_at_shutdown(scene: Scene, kind: str) -> None:
+    """What runs is finished; what waits is given back and runs elsewhere."""
+    for number in range(200):
+        scene.send({"id": number}, to=kind)
+    first = scene.worker()
+    until(lambda: scene.rows("SELECT count(*) FROM charges")[0][0] > 0, "it works")
+    assert first.stop() == 0
+    done = scene.rows("SELECT count(*) FROM charges")[0][0]
+    assert done == len(scene.inbox()), "what was done is in the inbox"
+    scene.worker()
+    until(lambda: len(scene.inbox()) == 200, "all are done")
+    assert scene.rows("SELECT count(*), count(DISTINCT order_id) FROM charges") == [(200, 200)]
+
+
+def test_a_fencing_number_grows_and_is_committed_before_the_run(scene: Scene) -> None:
+    scene.send({"id": 1}, to="-fenced")
+    scene.worker(step="after-claim:kill").wait_killed()
+    assert scene.rows("SELECT number FROM oncemq_fence") == [(1,)]
+    scene.worker()
+    settled_once(scene, "-fenced")
+    assert scene.run_lines("fence") == ["fence 2 1"]
