@@ -3,6 +3,7 @@
 import random
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pika
 import pytest
@@ -104,6 +105,30 @@ def test_a_method_before_its_time(server: ServerProcess) -> None:
             wire.method(0, method)
             while wire.read() is not None:
                 pass
+
+
+@pytest.mark.parametrize("after", ["start", "tune", "tune-ok", "refusal", "close"])
+def test_a_close_when_there_is_nothing_to_close(server: ServerProcess, after: str) -> None:
+    close = commands.Connection.Close(200, "", 0, 0)
+    with Wire(server) as wire:
+        wire.send(HEADER)
+        wire.until(commands.Connection.Start)
+        if after == "refusal":
+            wrong: Any = {"capabilities": {"authentication_failure_close": True}}
+            wire.method(0, commands.Connection.StartOk(wrong, "PLAIN", "\0guest\0wrong", "en_US"))
+            wire.until(commands.Connection.Close)
+        elif after != "start":
+            wire.method(0, commands.Connection.StartOk({}, "PLAIN", "\0guest\0guest", "en_US"))
+            wire.until(commands.Connection.Tune)
+        if after in ("tune-ok", "close"):
+            wire.method(0, commands.Connection.TuneOk(0, 0, 0))
+        if after == "close":
+            wire.method(0, commands.Connection.Open("/"))
+            wire.send(frame.marshal(close, 0))
+        wire.send(frame.marshal(close, 0))
+        while (said := wire.read()) is not None:
+            if isinstance(said, commands.Connection.Close):
+                wire.method(0, commands.Connection.CloseOk())
 
 
 def test_frames_too_small_are_not_agreed_on(server: ServerProcess) -> None:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pika
 import pytest
+from pamqp import commands, frame
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.amqp_clients.clients import connect, get, refusal
+from tests.amqp_clients.wire import Wire
 from tools.server_process import ServerProcess
 
 CHANNEL_ERRORS: dict[str, tuple[Callable[[BlockingChannel, str], Any], int, str]] = {
@@ -260,3 +262,30 @@ def test_after_an_error_a_channel_hears_nothing_but_close_ok(
 def test_unknown_arguments_do_not_matter(channel: BlockingChannel, queue: str) -> None:
     channel.queue_declare(queue, exclusive=True, arguments={"x-unknown": 5, "own": "value"})
     channel.queue_declare(queue, exclusive=True, arguments={"x-queue-type": "classic"})
+
+
+def test_methods_sent_in_one_breath_are_answered_in_their_order(server: ServerProcess) -> None:
+    methods = [
+        commands.Queue.Declare(queue="", exclusive=True),
+        commands.Basic.Qos(0, 5, False),
+        commands.Exchange.Declare(exchange="amq.topic", passive=True),
+        commands.Basic.Recover(True),
+        commands.Tx.Select(),
+        commands.Queue.Declare(queue="none", passive=True),
+        commands.Basic.Ack(7),
+        commands.Tx.Rollback(),
+    ]
+    answers = ("DeclareOk", "QosOk", "DeclareOk", "RecoverOk", "SelectOk", "Close")
+    with Wire(server).open() as wire:
+        wire.send(b"".join(frame.marshal(method, 1) for method in methods))
+        heard = [wire.read() for _ in answers]
+        assert [type(each).__name__ for each in heard] == list(answers)
+        assert heard[-1].reply_code == 404  # what came first, not the unknown tag that came after it
+
+
+def test_nothing_follows_the_close_of_a_connection(server: ServerProcess) -> None:
+    methods = [commands.Queue.Declare(queue="", exclusive=True), commands.Channel.Close(200, "", 0, 0)]
+    methods.append(commands.Channel.Open())
+    with Wire(server).open() as wire:
+        wire.send(b"".join(frame.marshal(method, 1) for method in methods))
+        assert wire.closed()[0] == 504

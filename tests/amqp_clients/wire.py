@@ -1,20 +1,24 @@
 """A socket that speaks AMQP by hand, well or badly."""
 
 import socket
-from typing import Any
+from typing import Any, Protocol
 
 from pamqp import commands, frame, heartbeat
-
-from tools.server_process import ServerProcess
 
 SECONDS = 10
 HEADER = b"AMQP\x00\x00\x09\x01"
 
 
+class Server(Protocol):
+    """OnceMQ or RabbitMQ, on loopback."""
+
+    amqp_port: int | str
+
+
 class Wire:
     """One connection. `read` gives frames as pamqp decodes them."""
 
-    def __init__(self, server: ServerProcess) -> None:
+    def __init__(self, server: Server) -> None:
         self.socket = socket.create_connection(("127.0.0.1", int(server.amqp_port)), SECONDS)
         self._rest = b""
 

@@ -4,6 +4,7 @@ Publishes and settlements of one read are gathered and asked together, in their 
 close-ok is passed over.
 """
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,10 @@ class AmqpChannel:
         self.published = 0
         self.transaction: list[commands.Publish | commands.Settle] | None = None
         self.generated = 0
+        self.deaf = False
+        """It is refused: nothing more is heard, and the refusal leaves in its turn."""
+        self._owed: deque[Callable[[], None] | None] = deque()
+        """What leaves in its turn: an answer of the core (None), and what is said behind one."""
         self._settling: tuple[int, list[Held]] | None = None
 
     @property
@@ -79,11 +84,30 @@ class AmqpChannel:
         """A method frame."""
         self.connection.outgoing.append(method_frame(self.number, method))
 
+    def reply(self, method: Method) -> None:
+        """A method frame, behind the answers that the core still owes: methods are answered in their order."""
+        self._in_turn(partial(self.send, method))
+
+    def _in_turn(self, say: Callable[[], None]) -> None:
+        if self._owed:
+            self._owed.append(say)
+        else:
+            say()
+
+    def _say_what_follows(self) -> None:
+        """An answer of the core has come."""
+        owed = self._owed
+        owed.popleft()
+        while owed and (say := owed[0]) is not None:
+            owed.popleft()
+            if not (self.closing or self.gone or self.connection.leaves):
+                say()
+
     # What comes in ----------------------------------------------------------------------------------------------
 
     def publish(self, method: bytes, header: bytes, body: bytes, asked: list[Asked]) -> None:
         """basic.publish with its content."""
-        if self.closing:
+        if self.deaf:
             return
         if self._settling is not None:
             self.gather(asked)
@@ -91,7 +115,7 @@ class AmqpChannel:
 
     def acknowledged(self, tag: int, multiple: bool, asked: list[Asked]) -> None:
         """basic.ack."""
-        if not self.closing:
+        if not self.deaf:
             self.settle(tag, multiple, commands.ACK, asked)
 
     def settle(self, tag: int, multiple: bool, outcome: int, asked: list[Asked]) -> None:
@@ -116,8 +140,9 @@ class AmqpChannel:
             if self.transaction is not None:
                 self.transaction.append(command)
             else:
+                self._owed.append(None)
                 asked.append(
-                    (command, Answer(self.connection, self._unless_closing(Confirming(self, runs, first_tag))))
+                    (command, Answer(self.connection, partial(self._published, Confirming(self, runs, first_tag))))
                 )
         if self._settling is not None:
             outcome, held = self._settling
@@ -130,12 +155,10 @@ class AmqpChannel:
             elif held:
                 asked.append((settle, None))
 
-    def _unless_closing(self, handle: Callable[[Output | CoreRefusal], None]) -> Callable[[Output | CoreRefusal], None]:
-        def unless_closing(output: Output | CoreRefusal) -> None:
-            if not self.closing:
-                handle(output)
-
-        return unless_closing
+    def _published(self, confirming: Confirming, output: Output | CoreRefusal) -> None:
+        if not (self.closing or self.connection.leaves):
+            confirming(output)
+        self._say_what_follows()
 
     def take(self, method: Method, asked: list[Asked]) -> None:
         """A method."""
@@ -144,7 +167,7 @@ class AmqpChannel:
         elif isinstance(method, channels.ChannelCloseOk):
             if self.closing:
                 self.connection.channels.pop(self.number, None)
-        elif not self.closing:
+        elif not self.deaf:
             self.gather(asked)
             handler = HANDLERS.get(type(method))
             if handler is None:
@@ -156,17 +179,18 @@ class AmqpChannel:
 
     def ask(self, command: Any, asked: list[Asked], answer: Callable[[Any], Method | None], number: int) -> None:
         """Ask; answer with a method, or with the refusal that closes the channel."""
+        self._owed.append(None)
         asked.append((command, Answer(self.connection, partial(self._answered, answer, number))))
 
     def _answered(self, answer: Callable[[Any], Method | None], number: int, output: Output | CoreRefusal) -> None:
-        if self.closing or self.gone:
-            return
-        if isinstance(output, CoreRefusal):
-            self.core_refused(output, number)
-            return
-        method = answer(output)
-        if method is not None:
-            self.send(method)
+        if not (self.closing or self.gone or self.connection.leaves):
+            if isinstance(output, CoreRefusal):
+                self.core_refused(output, number)
+            else:
+                method = answer(output)
+                if method is not None:
+                    self.send(method)
+        self._say_what_follows()
 
     # The end ----------------------------------------------------------------------------------------------------
 
@@ -181,13 +205,14 @@ class AmqpChannel:
     def refuse(self, refusal: Refusal, method_number: int, asked: list[Asked]) -> None:
         """What the client said cannot be: the channel is to be closed."""
         self.gather(asked)
-        self._ask_to_close(refusal, method_number)
+        self.deaf = True
+        self._in_turn(partial(self._ask_to_close, refusal, method_number))
         self.return_held(asked, None, failed=False)
 
     def _ask_to_close(self, refusal: Refusal, method_number: int) -> None:
         if self.closing:
             return
-        self.closing = True
+        self.closing = self.deaf = True
         failed = (method_number >> 16, method_number & 0xFFFF)
         self.send(channels.ChannelClose(refusal.reply_code, refusal.reply_text, *failed))
         self.connection.ask_later(self)
@@ -230,12 +255,12 @@ def flow(channel: AmqpChannel, method: channels.ChannelFlow, asked: list[Asked])
     """channel.flow: as in RabbitMQ nobody is to be silenced."""
     if not method.active:
         raise FrameFault(errors.not_implemented("active=false"))
-    channel.send(channels.ChannelFlowOk(True))
+    channel.reply(channels.ChannelFlowOk(True))
 
 
 def access(channel: AmqpChannel, method: AccessRequest, asked: list[Asked]) -> None:
     """access.request: from before 0-9-1; the ticket means nothing."""
-    channel.send(AccessRequestOk(1))
+    channel.reply(AccessRequestOk(1))
 
 
 OWN: dict[type[Any], Callable[[AmqpChannel, Any, list[Asked]], None]] = {

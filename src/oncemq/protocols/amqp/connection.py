@@ -138,8 +138,11 @@ class AmqpConnection:
         self.send(0, ConnectionStart(0, 9, properties, b"PLAIN AMQPLAIN", b"en_US"))
 
     def _method(self, method: Method, asked: list[Asked]) -> None:
-        if isinstance(method, ConnectionClose):
+        if isinstance(method, ConnectionClose) and self.state == RUNNING:
             self._closed_by_client(asked)
+        elif isinstance(method, ConnectionClose) and self.state == CLOSING:
+            self.send(0, ConnectionCloseOk())
+            self._end()
         elif isinstance(method, ConnectionCloseOk) and self.state == CLOSING:
             self._end()
         elif self.state == CLOSING:

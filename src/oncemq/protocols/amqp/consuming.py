@@ -32,7 +32,7 @@ def qos(channel: "AmqpChannel", method: basic.BasicQos, asked: list[Asked]) -> N
         channel.ask(command, asked, lambda _: basic_server.BasicQosOk(), method.NUMBER)
     else:
         channel.limit = method.prefetch_count
-        channel.send(basic_server.BasicQosOk())
+        channel.reply(basic_server.BasicQosOk())
 
 
 def consume(channel: "AmqpChannel", method: basic.BasicConsume, asked: list[Asked]) -> None:
@@ -135,7 +135,7 @@ def recover(channel: "AmqpChannel", method: basic.BasicRecover, asked: list[Aske
         raise FrameFault(errors.not_implemented("requeue=false"))
     channel.settle(0, True, commands.REQUEUE, asked)
     channel.gather(asked)
-    channel.send(basic_server.BasicRecoverOk())
+    channel.reply(basic_server.BasicRecoverOk())
 
 
 def recover_async(channel: "AmqpChannel", method: basic.BasicRecoverAsync, asked: list[Asked]) -> None:

@@ -71,7 +71,7 @@ def queue_declare(channel: "AmqpChannel", method: queue.QueueDeclare, asked: lis
     """queue.declare"""
     name = _plain(method.queue)
     if name == REPLY_TO:
-        channel.send(queue.QueueDeclareOk(name, 0, 1))
+        channel.reply(queue.QueueDeclareOk(name, 0, 1))
         return
     if not method.passive and name.startswith("amq."):
         raise FrameFault(refusals.reserved_name("queue", name))
@@ -79,6 +79,8 @@ def queue_declare(channel: "AmqpChannel", method: queue.QueueDeclare, asked: lis
         name = channel.named(name)
     settings = None if method.passive else settings_of(method, channel.connection.host)
     command = commands.DeclareQueue(channel.connection.host, name, settings, channel.connection)
+
+    channel.declared = name or channel.declared  # what follows in the same read may mean it
 
     def declared(output: outputs.Declared) -> Method | None:
         channel.declared = output.queue

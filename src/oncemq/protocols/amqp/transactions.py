@@ -30,7 +30,7 @@ def confirm_select(channel: "AmqpChannel", method: ConfirmSelect, asked: list[As
         raise FrameFault(refusals.TX_TO_CONFIRM)
     channel.confirms = True
     if not method.no_wait:
-        channel.send(ConfirmSelectOk())
+        channel.reply(ConfirmSelectOk())
 
 
 def tx_select(channel: "AmqpChannel", method: TxSelect, asked: list[Asked]) -> None:
@@ -39,7 +39,7 @@ def tx_select(channel: "AmqpChannel", method: TxSelect, asked: list[Asked]) -> N
         raise FrameFault(refusals.CONFIRM_TO_TX)
     if channel.transaction is None:
         channel.transaction, channel.unsettled.set_aside = [], {}
-    channel.send(TxSelectOk())
+    channel.reply(TxSelectOk())
 
 
 def tx_commit(channel: "AmqpChannel", method: TxCommit, asked: list[Asked]) -> None:
@@ -63,7 +63,7 @@ def tx_rollback(channel: "AmqpChannel", method: TxRollback, asked: list[Asked]) 
         raise FrameFault(refusals.NOT_TRANSACTIONAL)
     channel.transaction = []
     channel.unsettled.put_back()
-    channel.send(TxRollbackOk())
+    channel.reply(TxRollbackOk())
 
 
 HANDLERS: dict[type[Any], Callable[["AmqpChannel", Any, list[Asked]], None]] = {
