@@ -120,6 +120,7 @@ def asked_of_a_host(host: str) -> list[routed.HostCommand]:
         routed.Consume(host, "q", "channel", "tag", 0, False, False, 0, "one"),
         routed.Cancel(host, 1),
         routed.LimitChannel(host, "channel", 1),
+        routed.LimitConsumers(host, "channel", 1),
         routed.HoldChannel(host, "channel", True),
         routed.ExtendLeases(host, [], []),
         routed.AwaitReplies(host, "amq.rabbitmq.reply-to.x", "channel", "tag"),

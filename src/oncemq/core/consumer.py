@@ -34,6 +34,7 @@ class Consumer:
     __slots__ = (
         "channel",
         "exclusive",
+        "follows_limit",
         "lease_ms",
         "limit",
         "no_ack",
@@ -51,6 +52,8 @@ class Consumer:
         self.no_ack = False
         self.exclusive = False
         self.priority = 0
+        self.follows_limit = False
+        """Whether its limit changes with the channel's setting for consumers."""
         self.lease_ms = 0
         """How long it may hold a message; 0: as long as its channel lives."""
 

@@ -115,6 +115,7 @@ DECIDE: dict[type[commands.Command], Callable[[Turn, Any, Any], None]] = {
     routed_commands.Consume: delivering.consume,
     routed_commands.Cancel: delivering.cancel,
     routed_commands.LimitChannel: delivering.limit_channel,
+    routed_commands.LimitConsumers: delivering.limit_consumers,
     routed_commands.HoldChannel: delivering.hold_channel,
     routed_commands.ExtendLeases: delivering.extend_leases,
     routed_commands.AwaitReplies: replying.await_replies,

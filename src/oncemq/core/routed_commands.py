@@ -62,7 +62,9 @@ class DeclareQueue(HostCommand):
     settings: dict[str, Any] | None
     owner: Any
     refusal_if_new: Refusal | None = None
-    """As DeclareExchange's."""
+    """As DeclareExchange's; also where arguments are changed."""
+    changes_arguments: bool = False
+    """A queue that is there gets these arguments instead of its own, where they can be changed."""
 
 
 class RemoveQueue(HostCommand):
@@ -145,6 +147,17 @@ class Consume(HostCommand):
     owner: Any
     lease_ms: int = 0
     """How long it may hold a message; 0: as long as the channel lives."""
+    follows_limit: bool = False
+    """Whether LimitConsumers changes its limit."""
+
+
+class LimitConsumers(HostCommand):
+    """Answers Done. The channel's consumers that follow it hold at most `limit` unsettled messages each from now on; 0:
+    any number. What they hold beyond it they keep.
+    """
+
+    channel: Any
+    limit: int
 
 
 class ExtendLeases(HostCommand):

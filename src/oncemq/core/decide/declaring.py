@@ -1,11 +1,12 @@
 """Exchanges, bindings, and queues as AMQP declares and deletes them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from oncemq.core import routed_commands as commands
-from oncemq.core.decide.governing import created, govern_exchange
+from oncemq.core.decide.governing import change_own, created, govern_exchange
 from oncemq.core.decide.tasks import end_tasks_of
 from oncemq.core.decide.unused import used
 from oncemq.core.exchange import DEFAULT_EXCHANGE
@@ -58,6 +59,23 @@ KNOWN_ARGUMENTS = (
     "x-delivery-limit",
 )
 """Arguments that must be the same when a queue is declared anew; others are passed over."""
+FIXED_ARGUMENTS = ("x-max-priority", "x-queue-type")
+"""Those of them that cannot be changed in place either: the order of what is there rests on them."""
+CHANGEABLE_FIELDS = (
+    "arguments",
+    "dead_letter_exchange",
+    "dead_letter_routing_key",
+    "deduplicates",
+    "delivery_limit",
+    "expires_ms",
+    "maximum_bytes",
+    "maximum_length",
+    "message_ttl_ms",
+    "overflow",
+    "single_active_consumer",
+)
+"""What the other arguments say."""
+WINDOW_ARGUMENT = "x-cache-ttl"
 
 
 # Exchanges ------------------------------------------------------------------------------------------------------
@@ -200,7 +218,7 @@ def declare_queue(turn: Turn, command: commands.DeclareQueue, address: Any) -> N
         answer = QueueDoesNotExist(name) if queue is None else _declared(queue)
         turn.answer(address, answer)
         return
-    if queue is None and command.refusal_if_new is not None:
+    if command.refusal_if_new is not None and (queue is None or command.changes_arguments):
         turn.answer(address, command.refusal_if_new)
         return
     if queue is None:
@@ -211,7 +229,19 @@ def declare_queue(turn: Turn, command: commands.DeclareQueue, address: Any) -> N
         used(turn, queue)
         turn.answer(address, _declared(queue))
         return
-    turn.answer(address, _inequivalent(queue, plain(command.settings)) or _declared(queue))
+    given = plain(command.settings)
+    refused = _inequivalent(queue, given, FIXED_ARGUMENTS if command.changes_arguments else KNOWN_ARGUMENTS)
+    if refused is None and command.changes_arguments:
+        change_own(turn, host, queue, _changes(queue.settings, given))
+    turn.answer(address, refused or _declared(queue))
+
+
+def _changes(settings: Settings, given: dict[str, Any]) -> dict[str, Any]:
+    """What is not given goes back to what it is without arguments. The window may have been set through SQS."""
+    changes = {field: given.get(field, getattr(Settings(), field)) for field in CHANGEABLE_FIELDS}
+    if WINDOW_ARGUMENT in changes["arguments"] or WINDOW_ARGUMENT in settings.arguments:
+        changes["deduplication_window_ms"] = given.get("deduplication_window_ms", Settings().deduplication_window_ms)
+    return changes
 
 
 def _free_name(host: Host) -> str:
@@ -225,7 +255,7 @@ def _declared(queue: Queue) -> Declared:
     return Declared(queue.name, queue.ready, len(queue.consumers))
 
 
-def _inequivalent(queue: Queue, given: dict[str, Any]) -> Refusal | None:
+def _inequivalent(queue: Queue, given: dict[str, Any], arguments: Sequence[str]) -> Refusal | None:
     wanted = changed(Settings(), given)
     if wanted.exclusive != queue.settings.exclusive:
         return QueueLocked(queue.name)
@@ -233,7 +263,7 @@ def _inequivalent(queue: Queue, given: dict[str, Any]) -> Refusal | None:
         received, current = getattr(wanted, field), getattr(queue.settings, field)
         if received != current:
             return Inequivalent("queue", queue.name, field, _shown(received), _shown(current))
-    for name in KNOWN_ARGUMENTS:
+    for name in arguments:
         received, current = wanted.arguments.get(name), queue.settings.arguments.get(name)
         if name == "x-queue-type":
             received, current = received or "classic", current or "classic"

@@ -101,6 +101,7 @@ def consume(turn: Turn, command: commands.Consume, address: Any) -> None:
     consumer = Consumer(host.next_consumer, channel, queue.number, command.tag, command.limit or UNLIMITED)
     consumer.no_ack, consumer.exclusive, consumer.priority = command.no_ack, command.exclusive, command.priority
     consumer.lease_ms = 0 if command.no_ack else command.lease_ms
+    consumer.follows_limit = command.follows_limit
     host.next_consumer += 1
     host.consumers[consumer.number] = channel.consumers[consumer.number] = consumer
     queue.consumers.append(consumer)
@@ -132,6 +133,17 @@ def limit_channel(turn: Turn, command: commands.LimitChannel, address: Any) -> N
     host = turn.state.hosts[command.host]
     channel = _channel(host, command.channel)
     channel.limit = command.limit or UNLIMITED
+    turn.answer(address, Done())
+    _wake_queues_of(turn, host, channel)
+
+
+def limit_consumers(turn: Turn, command: commands.LimitConsumers, address: Any) -> None:
+    """Answers Done."""
+    host = turn.state.hosts[command.host]
+    channel = _channel(host, command.channel)
+    for consumer in channel.consumers.values():
+        if consumer.follows_limit:
+            consumer.limit = command.limit or UNLIMITED
     turn.answer(address, Done())
     _wake_queues_of(turn, host, channel)
 

@@ -45,6 +45,8 @@ class AmqpChannel:
         """What it waits for direct replies under, and its consumer's tag; empty: it does not."""
         self.leases = False
         """Whether a consumer of it holds messages for a time only."""
+        self.live_prefetch = False
+        """Whether a consumer of it follows every basic.qos."""
         self.closing = False
         self.gone = False
         self.declared = ""

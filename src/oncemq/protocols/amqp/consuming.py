@@ -17,6 +17,7 @@ from oncemq.protocols.amqp.specification import basic_server
 from oncemq.protocols.amqp.writing import content_frames
 
 LEASE_ARGUMENT = "x-lease-ms"
+LIVE_PREFETCH_ARGUMENT = "x-live-prefetch"
 
 if TYPE_CHECKING:
     from oncemq.protocols.amqp.channel import AmqpChannel
@@ -30,8 +31,12 @@ def qos(channel: "AmqpChannel", method: basic.BasicQos, asked: list[Asked]) -> N
     if method.global_:
         command = commands.LimitChannel(channel.connection.host, channel, method.prefetch_count)
         channel.ask(command, asked, lambda _: basic_server.BasicQosOk(), method.NUMBER)
+        return
+    channel.limit = method.prefetch_count
+    if channel.live_prefetch:
+        limit = commands.LimitConsumers(channel.connection.host, channel, method.prefetch_count)
+        channel.ask(limit, asked, lambda _: basic_server.BasicQosOk(), method.NUMBER)
     else:
-        channel.limit = method.prefetch_count
         channel.reply(basic_server.BasicQosOk())
 
 
@@ -58,7 +63,9 @@ def consume(channel: "AmqpChannel", method: basic.BasicConsume, asked: list[Aske
         priority if isinstance(priority, int) else 0,
         channel.connection,
         _lease_ms(channel, method),
+        method.arguments.get(LIVE_PREFETCH_ARGUMENT) is True,
     )
+    channel.live_prefetch = channel.live_prefetch or command.follows_limit
     channel.consumers[tag] = 0
     channel.no_ack[tag] = method.no_ack
 

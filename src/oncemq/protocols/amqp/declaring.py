@@ -10,7 +10,7 @@ from oncemq.protocols.amqp import refusals
 from oncemq.protocols.amqp.asked import Asked
 from oncemq.protocols.amqp.errors import FrameFault
 from oncemq.protocols.amqp.methods import Method
-from oncemq.protocols.amqp.queue_arguments import settings_of
+from oncemq.protocols.amqp.queue_arguments import CHANGE_ARGUMENT, settings_of
 from oncemq.protocols.amqp.replies import REPLY_TO
 from oncemq.protocols.amqp.specification import exchange, queue
 from oncemq.protocols.amqp.storable import storable
@@ -79,6 +79,7 @@ def queue_declare(channel: "AmqpChannel", method: queue.QueueDeclare, asked: lis
         name = channel.named(name)
     settings = None if method.passive else settings_of(method, channel.connection.host)
     command = commands.DeclareQueue(channel.connection.host, name, settings, channel.connection)
+    command.changes_arguments = method.arguments.get(CHANGE_ARGUMENT) is True
 
     channel.declared = name or channel.declared  # what follows in the same read may mean it
 

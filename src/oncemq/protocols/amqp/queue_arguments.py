@@ -22,6 +22,8 @@ TEXTS = {
     "x-dead-letter-exchange": "dead_letter_exchange",
     "x-dead-letter-routing-key": "dead_letter_routing_key",
 }
+CHANGE_ARGUMENT = "x-change-arguments"
+"""true: a queue that is there gets these arguments. Not an argument of the queue itself."""
 FOR_EVER = 0
 PRIORITIES = 255
 OVERFLOWS = ("drop-head", "reject-publish", "reject-publish-dlx")
@@ -35,7 +37,9 @@ def settings_of(method: QueueDeclare, host: str) -> dict[str, Any]:
         "exclusive": method.exclusive,
         "auto_delete": method.auto_delete,
         "retention_ms": FOR_EVER,
-        "arguments": {name: value for name, value in arguments.items() if name.startswith("x-")},
+        "arguments": {
+            name: value for name, value in arguments.items() if name.startswith("x-") and name != CHANGE_ARGUMENT
+        },
     }
     for name, field in NUMBERS.items():
         if name in arguments:
