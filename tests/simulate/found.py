@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from oncemq.core.host import Host, Partition
-from oncemq.core.model import BLOCK_SHIFT, DELAYED, LEASED, READY, Content
+from oncemq.core.model import BLOCK_SHIFT, DELAYED, LEASED, READY, Afterlife, Content
 from oncemq.core.queue import Queue
 from oncemq.core.snapshot import all_pieces, encode_piece
 from oncemq.journal.codec import decode_content
@@ -24,6 +24,8 @@ class Found(NamedTuple):
     deliveries: int
     group: str | None
     content: Content
+    failures: int = 0
+    afterlife: Afterlife | None = None
 
 
 def entries_of(state: Partition, journal: Journal) -> list[Found]:
@@ -54,6 +56,8 @@ def _entries_of_queue(host: Host, queue: Queue, journal: Journal) -> list[Found]
                         block.deliveries[index],
                         queue.group_names[group] if group else None,
                         decode_content(journal.read(*host.messages.place(message))),
+                        block.failures[index],
+                        host.messages.afterlife(message),
                     )
                 )
     states = [each.state for each in found]

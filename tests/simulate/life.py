@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from oncemq.core.apply import NOWHERE
 from oncemq.core.host import Host
 from oncemq.core.machine import Machine
+from oncemq.core.model import CONTENT_AMQP
 from oncemq.engine.checkpointer import Checkpointer
 from oncemq.engine.contents import Contents
 from oncemq.engine.engine import Engine
@@ -21,13 +22,17 @@ from oncemq.journal.batch import HEADER_BYTES
 from oncemq.journal.codec import decode_payload
 from oncemq.journal.journal import Batch
 from oncemq.journal.segment import offset_of, segment_name, segment_of
+from tests.simulate.amqp_ledger import AmqpLedger
+from tests.simulate.amqp_order import OrderWatch
+from tests.simulate.amqp_survivors import check_amqp_survivors
+from tests.simulate.amqp_workload import AmqpWorkload
+from tests.simulate.clients import DOORS, Clients
 from tests.simulate.disk import Crashed, ForgetfulDisk
 from tests.simulate.facts import Broken, QueueFact
 from tests.simulate.found import bytes_of, entries_of
 from tests.simulate.hits import BEFORE_OPERATION, Hits, Operation, kind_of
 from tests.simulate.ledger import Ledger
 from tests.simulate.runtime import SeededRuntime
-from tests.simulate.settling import settle
 from tests.simulate.survivors import check_survivors
 from tests.simulate.workload import CHURNED, STANDING_QUEUES, Workload
 
@@ -60,6 +65,8 @@ class Simulation:
     seed: int
     hits: Hits = field(default_factory=Hits)
     plant: Plant = field(default_factory=Plant)
+    doors: str = ""
+    """Which doors the clients use; empty: the dice say."""
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
@@ -68,6 +75,9 @@ class Simulation:
             name: QueueFact(name, [None], fact.dead_letter_queue, fact.maximum_receives, fact.fifo)
             for name, fact in (*STANDING_QUEUES.items(), *((name, QueueFact(name, [])) for name in CHURNED))
         }
+        self.amqp_ledger = AmqpLedger()
+        self.order_watch = OrderWatch(self.amqp_ledger)
+        self.doors = self.doors or self.dice.choice(DOORS)
         self.disk = ForgetfulDisk()
         self.clock_ms = START_MS
         self.shadow = Machine()
@@ -77,7 +87,7 @@ class Simulation:
         self.durable_number = 0
         self.runtime = SeededRuntime(self.dice, START_MS)
         self.checkpoints = 0
-        self.workload: Workload | None = None
+        self.workload: Clients | None = None
         self._unsettled = ""
         self._at: Operation | None = None
         self._last: dict[str, str] = {}
@@ -98,11 +108,12 @@ class Simulation:
             self.crash()
         self._next_disk()
         self.workload = None
-        settle(self._start(), self.runtime)
+        self._start().settle(self.runtime)
         self._count_answers()
 
     def _count_answers(self) -> None:
         ledger, hits = self.ledger, self.hits
+        hits.update(self.amqp_ledger.hits)
         hits["answers checked"] += ledger.answers
         hits["sends answered as duplicates"] += ledger.duplicates
         hits["messages redelivered"] += ledger.redelivered
@@ -118,7 +129,7 @@ class Simulation:
         self.plant.on_disk(self.disk)
         self._at, self._last, self._aim = None, {}, None
 
-    def begin(self) -> Workload:
+    def begin(self) -> Clients:
         """Start the server and its clients."""
         self.workload = None
         self.workload = self._start()
@@ -135,7 +146,7 @@ class Simulation:
             self.event(workload)
         self._count_idle_stop(workload)
 
-    def _start(self) -> Workload:
+    def _start(self) -> Clients:
         self.runtime = SeededRuntime(self.dice, self.clock_ms)  # nothing of the life before goes on
         self.runtime.running = ["recovery"]
         recovered = recover(self.disk, self.dice.randbytes(16), SEGMENT_BYTES)
@@ -150,9 +161,10 @@ class Simulation:
         self._tap(recovered)
         self.plant.on_start(engine)
         engine.start(self.dice.randbytes(32), 0)
-        return Workload(self.ledger, engine, runtime, self.dice)
+        sqs = Workload(self.ledger, engine, runtime, self.dice)
+        return Clients(sqs, AmqpWorkload(self.amqp_ledger, engine, runtime, self.dice), self.doors, self.dice)
 
-    def event(self, workload: Workload) -> None:
+    def event(self, workload: Clients) -> None:
         """One thing happens: a client acts, time passes, or the server goes one step."""
         roll = self.dice.random()
         if roll < 0.3:
@@ -197,7 +209,7 @@ class Simulation:
         if {"write", "background"} <= set(self.runtime.running):
             self.hits["batch and checkpoint half done together"] += 1
 
-    def _count_idle_stop(self, workload: Workload) -> None:
+    def _count_idle_stop(self, workload: Clients) -> None:
         """The crash fell between two events."""
         lines = self.runtime.lines
         if lines["write"].finished:
@@ -237,7 +249,9 @@ class Simulation:
         number = recovered.journal.last_number
         host: Host | None = recovered.machine.state.hosts.get("/")
         entries = entries_of(recovered.machine.state, recovered.journal)
-        check_survivors(self.ledger, entries, host, self.clock_ms)
+        amqp = [found for found in entries if found.content.kind == CONTENT_AMQP]
+        check_survivors(self.ledger, [found for found in entries if found not in amqp], host, self.clock_ms)
+        check_amqp_survivors(self.amqp_ledger, amqp, host, self.clock_ms)
         after = bytes_of(recovered.machine.state)
         self._check_shadow(after, number)
         if self.dice.random() < 0.3:
@@ -252,6 +266,7 @@ class Simulation:
             self.shadow_number += 1
             now_ms, payload, position = self.batches[self.shadow_number]
             for record, places in decode_payload(payload, position):
+                self.order_watch.see(self.shadow.state, record, places, payload, position)
                 self.shadow.replay(record, now_ms, places or NOWHERE)
         self.batches.clear()
         wanted = bytes_of(self.shadow.state)

@@ -23,11 +23,11 @@ Asked = tuple[Command, Address | None]
 
 
 class Answer:
-    """The address of one command: `handle` turns the output into frames."""
+    """The address of one command: `handle` turns the output into frames; its False says that nobody waits for it."""
 
     __slots__ = ("connection", "handle")
 
-    def __init__(self, connection: "AmqpConnection", handle: Callable[[Output | Refusal], None]) -> None:
+    def __init__(self, connection: "AmqpConnection", handle: Callable[[Output | Refusal], bool | None]) -> None:
         self.connection, self.handle = connection, handle
 
     @property
@@ -36,5 +36,5 @@ class Answer:
         return self.connection
 
     def deliver(self, output: Output | Refusal) -> bool:
-        """False: the connection is gone."""
+        """False: the connection is gone, or nobody waits for it."""
         return not self.connection.gone and self.connection.show(output, self.handle)

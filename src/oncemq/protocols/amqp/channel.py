@@ -69,8 +69,9 @@ class AmqpChannel:
         return self.connection
 
     def deliver(self, output: Output | CoreRefusal) -> bool:
-        """Deliveries and cancellations; False: the channel is gone."""
-        return not (self.gone or self.connection.gone) and self.connection.show(output, self._show)
+        """Deliveries and cancellations; False: the channel is gone, or about to go: what it held has been given back."""
+        gone = self.gone or self.closing or self.connection.gone or self.connection.leaves
+        return not gone and self.connection.show(output, self._show)
 
     def _show(self, output: Output | CoreRefusal) -> None:
         if isinstance(output, outputs.Deliveries):
@@ -184,8 +185,9 @@ class AmqpChannel:
         self._owed.append(None)
         asked.append((command, Answer(self.connection, partial(self._answered, answer, number))))
 
-    def _answered(self, answer: Callable[[Any], Method | None], number: int, output: Output | CoreRefusal) -> None:
-        if not (self.closing or self.gone or self.connection.leaves):
+    def _answered(self, answer: Callable[[Any], Method | None], number: int, output: Output | CoreRefusal) -> bool:
+        told = not (self.closing or self.gone or self.connection.leaves)
+        if told:
             if isinstance(output, CoreRefusal):
                 self.core_refused(output, number)
             else:
@@ -193,6 +195,7 @@ class AmqpChannel:
                 if method is not None:
                     self.send(method)
         self._say_what_follows()
+        return told
 
     # The end ----------------------------------------------------------------------------------------------------
 

@@ -277,15 +277,15 @@ class AmqpConnection:
             channel.return_held(asked, None, failed=False)
         return asked
 
-    def show(self, output: Output | CoreRefusal, handle: Callable[[Output | CoreRefusal], None]) -> bool:
-        """Turn an output into frames. False: not one of them is written. A bug in that costs this connection, and
+    def show(self, output: Output | CoreRefusal, handle: Callable[[Output | CoreRefusal], bool | None]) -> bool:
+        """Turn an output into frames. False: not one of them is written, or `handle` said so. A bug in that costs this connection, and
         must not keep what others are told from leaving.
         """
         if self.failed:
             return False
-        written = len(self.outgoing)
+        written, taken = len(self.outgoing), None
         try:
-            handle(output)
+            taken = handle(output)
         except Exception as error:
             del self.outgoing[written:]
             self.failed = True
@@ -293,7 +293,7 @@ class AmqpConnection:
             self.close(errors.internal_error())
             self.leaving += self.channels.values()
         self.flush()
-        return not self.failed
+        return taken is not False and not self.failed
 
     # The end ----------------------------------------------------------------------------------------------------
 
