@@ -1,4 +1,4 @@
-"""An AMQP client over the shipped connection, in memory: bytes in, bytes out, and what it hears goes into the ledger."""
+"""An AMQP client over the shipped connection, in memory: bytes in, bytes out. What it hears goes into the ledger."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.simulate.facts import Broken
 from tests.simulate.runtime import SeededRuntime
 
 AT_ONCE = (wire.CHANNEL_OPEN_OK, wire.CONFIRM_OK, wire.TX_OK, wire.QOS_OK, wire.ROLLBACK_OK)
-"""Answers that rest on nothing in the journal: they come at once, before what was asked earlier, and say nothing of it."""
+"""They rest on nothing in the journal: they come at once, before what was asked earlier, and say nothing of it."""
 PLAIN, CONFIRM, TX = "plain", "confirm", "tx"
 
 

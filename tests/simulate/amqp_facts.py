@@ -1,4 +1,4 @@
-"""What AMQP clients know: the queues they declared, a Message for each that they publish, a Copy for each of its queues.
+"""What AMQP clients know: the queues that they declared, a Message for each published, a Copy for each of its queues.
 
 A copy is one thing on its way: in the queue that it was routed to, then perhaps in `dead`, then gone.
 """

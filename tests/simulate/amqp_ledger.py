@@ -221,6 +221,7 @@ class AmqpLedger:
     def check_none_left(self) -> None:
         """All queues were emptied: what is certainly stored has certainly been settled."""
         for message in self.messages.values():
-            left = [copy.name for copy in message.copies if message.state == STORED and not copy.gone]
+            copies = message.copies if message.state == STORED else ()
+            left = [copy.name for copy in copies if not (copy.gone or copy.may_be_gone)]
             if left:
                 raise Broken(f"confirmed, and never delivered: {left}")

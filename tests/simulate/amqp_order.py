@@ -47,7 +47,9 @@ class OrderWatch:
         taken = [self._copy(queue, _message(queue, entry)) for entry in entries]
         if [copy.place() for copy in taken] != first:
             raise Broken(f"{queue.name} handed out {[copy.name for copy in taken]} out of turn")
-        self.ledger.hits["AMQP: deliveries out of the order of publishing, by priority"] += self._by_priority(queue, taken)
+        self.ledger.hits["AMQP: deliveries out of the order of publishing, by priority"] += self._by_priority(
+            queue, taken
+        )
         self.ledger.hits["AMQP: requeued messages delivered before later ones"] += self._requeued(queue, entries)
 
     def _by_priority(self, queue: Queue, taken: list[Copy]) -> bool:

@@ -1,4 +1,4 @@
-"""The end of a seed for AMQP: every queue is emptied by a consumer without a limit, in order, and nothing is missing."""
+"""The end of a seed for AMQP: a consumer without a limit empties every queue, in order, and nothing is missing."""
 
 from __future__ import annotations
 

@@ -79,7 +79,8 @@ def _check_whole(message: Message, by_copy: dict[Place, Found]) -> None:
 
 def _check_transaction(ledger: AmqpLedger, transaction: Transaction, by_copy: dict[Place, Found]) -> None:
     """Its commit was not answered: all of it happened, or none."""
-    done, not_done = [], []
+    done: list[str] = []
+    not_done: list[str] = []
     for message in transaction.messages:
         for copy in message.copies:
             there = (message.id, copy.queue) in by_copy

@@ -98,13 +98,13 @@ def _value(value: int | str) -> bytes:
     return b"S" + _number.pack(len(value.encode())) + value.encode()
 
 
-def publish(channel: int, exchange: str, routing_key: str, header: bytes, body: bytes, mandatory: bool = False) -> bytes:
+def publish(
+    channel: int, exchange: str, routing_key: str, header: bytes, body: bytes, mandatory: bool = False
+) -> bytes:
     """basic.publish, its content header and its body."""
     payload = b"\x00\x3c\x00\x28\x00\x00" + short(exchange) + short(routing_key) + bytes((mandatory,))
     frames = [frame_of(METHOD, channel, payload), frame_of(CONTENT_HEADER, channel, header)]
-    frames += [
-        frame_of(BODY, channel, body[at : at + BODY_BYTES_MAX]) for at in range(0, len(body), BODY_BYTES_MAX)
-    ]
+    frames += [frame_of(BODY, channel, body[at : at + BODY_BYTES_MAX]) for at in range(0, len(body), BODY_BYTES_MAX)]
     return b"".join(frames)
 
 

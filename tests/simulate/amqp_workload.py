@@ -13,7 +13,7 @@ from oncemq.protocols.amqp.door import AmqpDoor, Users
 from tests.simulate import amqp_wire as wire
 from tests.simulate.amqp_client import CONFIRM, PLAIN, TX, AmqpClient, ClientChannel
 from tests.simulate.amqp_facts import BINDINGS, DEDUPLICATION_MS, EXCHANGES, HELD_BACK, QUEUES, ROUTES, Message
-from tests.simulate.amqp_ledger import ACK, REJECT, REQUEUE, AmqpLedger, Hold
+from tests.simulate.amqp_ledger import ACK, REJECT, REQUEUE, AmqpLedger
 from tests.simulate.runtime import SeededRuntime
 
 CLIENTS_MAX = 3
@@ -37,7 +37,8 @@ class AmqpWorkload:
             (self.settle, 32),
             (self.get, 8),
             (self.consume, 12),
-            (self.end_transaction, 10),
+            (self.end_transaction, 5),
+            (self.transact, 8),
             (self.cancel, 2),
             (self.close_channel, 3),
             (self.offend, 1),
@@ -66,7 +67,7 @@ class AmqpWorkload:
         if not channels or (len(client.channels) < CHANNELS_MAX and self.dice.random() < 0.2):
             free = [number for number in range(1, CHANNELS_MAX + 1) if number not in client.channels]
             if free:
-                client.open_channel(free[0], self.dice.choice((CONFIRM, CONFIRM, TX, PLAIN)))
+                client.open_channel(free[0], self.dice.choice((CONFIRM, CONFIRM, CONFIRM, TX, TX, PLAIN)))
             return
         [(action, _)] = self.dice.choices(self.actions, self._weights)
         action(client, self.dice.choice(channels))
@@ -118,8 +119,11 @@ class AmqpWorkload:
 
     def publish(self, client: AmqpClient, channel: ClientChannel) -> None:
         """Some new messages."""
+        self._publish(client, channel, self.dice.choice((1, 1, 2, 5)))
+
+    def _publish(self, client: AmqpClient, channel: ClientChannel, count: int) -> None:
         messages = []
-        for _ in range(self.dice.choice((1, 1, 2, 5))):
+        for _ in range(count):
             route = self.dice.choice(list(ROUTES))
             if route == "nowhere" and channel.mode != CONFIRM:
                 continue
@@ -138,9 +142,7 @@ class AmqpWorkload:
         """A message that is deduplicated once more, within the window: answered or not, gone or not."""
         oldest_ms = self.runtime.now_ms() - DEDUPLICATION_MS
         recent = list(self.ledger.messages.values())[-BACKLOG_MAX:]
-        able = [
-            each for each in recent if each.deduplicated and each.state != HELD_BACK and each.asked_ms > oldest_ms
-        ]
+        able = [each for each in recent if each.deduplicated and each.state != HELD_BACK and each.asked_ms > oldest_ms]
         if able and channel.mode == CONFIRM:
             message = self.dice.choice(able)
             message.attempts += 1
@@ -170,11 +172,22 @@ class AmqpWorkload:
             chosen = holds[: self.dice.randrange(1, len(holds) + 1)]
         else:
             chosen = self.dice.sample(holds, min(len(holds), self.dice.choice((1, 1, 3))))
+            if self.dice.random() < 0.5 and any(hold.copy.failures_most for hold in holds):
+                chosen, outcome = [max(holds, key=lambda hold: hold.copy.failures_most)], REQUEUE
         client.settle(channel, chosen, outcome, multiple=multiple)
 
     def end_transaction(self, client: AmqpClient, channel: ClientChannel) -> None:
         if channel.mode == TX:
             (client.commit if self.dice.random() < 0.8 else client.rollback)(channel)
+
+    def transact(self, client: AmqpClient, channel: ClientChannel) -> None:
+        """What many programs do: from one queue to the other, and commit."""
+        holds = list(channel.holds.values())[:2]
+        if channel.mode == TX and holds:
+            client.settle(channel, holds, self.dice.choice((ACK, ACK, REJECT)), multiple=self.dice.random() < 0.5)
+            self._publish(client, channel, self.dice.choice((1, 3)))
+            if self.dice.random() < 0.8:
+                client.commit(channel)
 
     # Ends -------------------------------------------------------------------------------------------------------
 

@@ -144,6 +144,8 @@ class Simulation:
             if event == aimed_after:
                 self._aim = self.dice.choice(AIMS)
             self.event(workload)
+            if self.amqp_ledger.unanswered and self.disk.stop_after is None and self.dice.random() < 0.03:
+                self.disk.stop_after = self.dice.randrange(4)
         self._count_idle_stop(workload)
 
     def _start(self) -> Clients:

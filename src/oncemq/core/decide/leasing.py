@@ -67,7 +67,7 @@ def change_visibility(turn: Turn, command: ChangeVisibility, address: Any) -> No
     changes = zip(command.leases, command.timeouts_ms, strict=True)
     results = [_change_one(turn, host, queue, lease, timeout_ms) for lease, timeout_ms in changes]
     turn.answer(address, Results(results))
-    if queue.awaited:
+    if queue.awaited or queue.settings.bounded:
         turn.wake(host, queue)
 
 
@@ -108,7 +108,7 @@ def return_undelivered(turn: Turn, command: ReturnUndelivered, address: Any) -> 
         turn.emit(Released(host.number, number, entries, 0, False, False))
         queue = host.queues_by_number[number]
         expire(turn, host, queue, entries)
-        if queue.awaited:
+        if queue.awaited or queue.settings.bounded:
             turn.wake(host, queue)
 
 

@@ -69,7 +69,7 @@ class AmqpChannel:
         return self.connection
 
     def deliver(self, output: Output | CoreRefusal) -> bool:
-        """Deliveries and cancellations; False: the channel is gone, or about to go: what it held has been given back."""
+        """Deliveries and cancellations; False: the channel is gone, or is to go and has given back what it held."""
         gone = self.gone or self.closing or self.connection.gone or self.connection.leaves
         return not gone and self.connection.show(output, self._show)
 

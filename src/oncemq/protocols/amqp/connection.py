@@ -278,8 +278,8 @@ class AmqpConnection:
         return asked
 
     def show(self, output: Output | CoreRefusal, handle: Callable[[Output | CoreRefusal], bool | None]) -> bool:
-        """Turn an output into frames. False: not one of them is written, or `handle` said so. A bug in that costs this connection, and
-        must not keep what others are told from leaving.
+        """Turn an output into frames. False: not one of them is written; `handle` may say so. A bug in that costs this
+        connection, and must not keep what others are told from leaving.
         """
         if self.failed:
             return False
