@@ -84,7 +84,8 @@ class AmqpClient:
         self.reader = wire.Reader()
         self.unread: list[bytes] | None = None
         """What came while the client does not read; None: it reads."""
-        self.server_ended = self.lost = self.closed = False
+        self.server_ended = self.lost = self.closing = self.closed = False
+        """`closing`: it has asked to close; `closed`: the server has said that it does."""
         self.at = 0
         """A count of what was asked on this connection."""
         self.channels: dict[int, ClientChannel] = {}
@@ -98,7 +99,7 @@ class AmqpClient:
     @property
     def free(self) -> bool:
         """Whether it can ask something now."""
-        return self.unread is None and self.transport.reading and not (self.lost or self.closed)
+        return self.unread is None and self.transport.reading and not (self.lost or self.closing)
 
     def say(self, data: bytes) -> None:
         """In two pieces, cut somewhere."""
@@ -257,6 +258,7 @@ class AmqpClient:
 
     def close(self) -> None:
         """The connection ends in good order."""
+        self.closing = True
         for channel in self.channels.values():
             self._end(channel, failed=False)
         self.say(wire.method(0, commands.Connection.Close(200, "", 0, 0)))

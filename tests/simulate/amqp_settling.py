@@ -23,7 +23,7 @@ def settle_amqp(workload: AmqpWorkload, runtime: SeededRuntime) -> None:
     runtime_idle(runtime)
     _check_answered(workload)
     for client in workload.clients:
-        if not (client.lost or client.closed):
+        if not (client.lost or client.closing):
             client.close()
     runtime_idle(runtime)
     pass_all_time(runtime)
@@ -36,7 +36,7 @@ def settle_amqp(workload: AmqpWorkload, runtime: SeededRuntime) -> None:
 def _check_answered(workload: AmqpWorkload) -> None:
     for client in workload.clients:
         for channel in client.channels.values():
-            if not channel.closing and (channel.unconfirmed or channel.awaited) and not client.closed:
+            if not channel.closing and (channel.unconfirmed or channel.awaited) and not client.closing:
                 raise Broken(f"never answered: {channel.unconfirmed} {[each[1] for each in channel.awaited]}")
 
 

@@ -12,6 +12,7 @@ BEFORE_OPERATION = {
     ("write", "sync", "segment", ""): "batch written, not synced",
     ("write", "sync_folder", "folder", ""): "first batch of a segment synced, folder not",
     ("write", "create", "segment", ""): "batch closed, its segment not created",
+    ("loop", "read", "segment", ""): "content being read on the loop",
     ("background", "create", "data", ""): "checkpoint begun, no data written",
     ("background", "write", "data", ""): "checkpoint data half written",
     ("background", "sync", "data", ""): "checkpoint data written, not synced",

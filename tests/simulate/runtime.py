@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from oncemq.engine.runtime import Done
+from tests.simulate.disk import Crashed
 
 BETWEEN_OPERATIONS = frozenset({"write", "sync", "sync_folder", "rename", "remove", "create"})
 """Operations before which another line may get its turn (no lock of the journal is held there)."""
@@ -87,7 +88,7 @@ class SeededRuntime:
         self._timers.pop(timer, None)
 
     def fail_stop(self, error: BaseException) -> None:
-        raise FailStop from error
+        raise error if isinstance(error, Crashed) else FailStop from error
 
     def _write(self, job: Callable[[], Any], done: Done) -> None:
         self._gathering_since_ms = self.clock_ms
