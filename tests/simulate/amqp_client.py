@@ -18,7 +18,7 @@ from tests.simulate.facts import Broken
 from tests.simulate.runtime import SeededRuntime
 
 AT_ONCE = (wire.CHANNEL_OPEN_OK, wire.CONFIRM_OK, wire.TX_OK, wire.QOS_OK, wire.ROLLBACK_OK)
-"""They rest on nothing in the journal: they come at once, before what was asked earlier, and say nothing of it."""
+"""They rest on nothing in the journal, and say nothing of what was settled before."""
 PLAIN, CONFIRM, TX = "plain", "confirm", "tx"
 
 
@@ -145,15 +145,11 @@ class AmqpClient:
             self._answered(channel, heard)
 
     def _answered(self, channel: ClientChannel, heard: wire.Heard) -> None:
-        at = 0
-        if heard.method in AT_ONCE:
-            at = next((at for at, each in enumerate(channel.awaited) if heard.method in each[1]), 0)
-        elif heard.method == wire.CHANNEL_CLOSE_OK:  # what was asked before may stay unanswered
-            at = len(channel.awaited) - 1
-        asked_at, methods, then = channel.awaited[at]
+        asked_at, methods, then = channel.awaited.popleft()
+        if heard.method == wire.CHANNEL_CLOSE_OK and channel.awaited:  # what was asked before may stay unanswered
+            asked_at, methods, then = channel.awaited.pop()
         if heard.method not in methods:
             raise Broken(f"{heard.method:x} was answered, {[hex(each) for each in methods]} was awaited")
-        del channel.awaited[at]
         if heard.method not in AT_ONCE:
             self._certain_before(asked_at)
         then(heard)
