@@ -103,7 +103,7 @@ class AmqpChannel:
         owed.popleft()
         while owed and (say := owed[0]) is not None:
             owed.popleft()
-            if not (self.closing or self.gone or self.connection.leaves):
+            if not (self.closing or self.gone or self.connection.refused):
                 say()
 
     # What comes in ----------------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ class AmqpChannel:
                 asked.append((settle, None))
 
     def _published(self, confirming: Confirming, output: Output | CoreRefusal) -> None:
-        if not (self.closing or self.connection.leaves):
+        if not (self.closing or self.connection.refused):
             confirming(output)
         self._say_what_follows()
 
@@ -186,7 +186,7 @@ class AmqpChannel:
         asked.append((command, Answer(self.connection, partial(self._answered, answer, number))))
 
     def _answered(self, answer: Callable[[Any], Method | None], number: int, output: Output | CoreRefusal) -> bool:
-        told = not (self.closing or self.gone or self.connection.leaves)
+        told = not (self.closing or self.gone or self.connection.refused)
         if told:
             if isinstance(output, CoreRefusal):
                 self.core_refused(output, number)
@@ -238,7 +238,8 @@ class AmqpChannel:
 
     def _left(self, output: Output | CoreRefusal) -> None:
         self.connection.channels.pop(self.number, None)
-        self.send(channels.ChannelCloseOk())
+        if not self.connection.refused:
+            self.send(channels.ChannelCloseOk())
 
     # What its methods need --------------------------------------------------------------------------------------
 

@@ -15,7 +15,18 @@ from oncemq.protocols.amqp import errors
 from oncemq.protocols.amqp.asked import Answer, Asked
 from oncemq.protocols.amqp.channel import AmqpChannel
 from oncemq.protocols.amqp.errors import FrameFault, Refusal
-from oncemq.protocols.amqp.frames import ACK, CONTENT, FAULT, HEARTBEAT, METHOD, PROTOCOL, FrameReader, Item
+from oncemq.protocols.amqp.frames import (
+    ACK,
+    BASIC_ACK,
+    CONTENT,
+    FAULT,
+    HEARTBEAT,
+    METHOD,
+    PROTOCOL,
+    PUBLISH,
+    FrameReader,
+    Item,
+)
 from oncemq.protocols.amqp.limits import CHANNELS_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MIN
 from oncemq.protocols.amqp.methods import Method
 from oncemq.protocols.amqp.specification import METHODS
@@ -50,6 +61,8 @@ CAPABILITIES: Table = {
     "direct_reply_to": True,
 }
 
+METHOD_OF_ITEM = {CONTENT: PUBLISH, ACK: BASIC_ACK}
+
 HEADER, START, TUNE, OPEN, RUNNING, CLOSING, CLOSED = range(7)
 """What is waited for: a protocol header, start-ok, tune-ok, open; then channels; close-ok; nothing more."""
 STATES = ("pre_init", "starting", "tuning", "opening", "running", "closing", "closed")
@@ -81,6 +94,8 @@ class AmqpConnection:
         self.gone = False
         self.failed = False
         """It is closed for a bug, and told nothing more."""
+        self.refused = False
+        """It was asked to close, and is told nothing else."""
         self.leaving: list[AmqpChannel] = []
 
     # In ---------------------------------------------------------------------------------------------------------
@@ -94,7 +109,8 @@ class AmqpConnection:
             try:
                 self._take(item, asked)
             except FrameFault as fault:
-                self._fault(item[1], fault, asked)
+                known = fault.method_id or METHOD_OF_ITEM.get(item[0], 0)
+                self._fault(item[1], FrameFault(fault.refusal, known), asked)
         for channel in self.channels.values():
             channel.gather(asked)
         return asked
@@ -310,6 +326,7 @@ class AmqpConnection:
         """Ask the client to close; what else it says is passed over."""
         if self.state < CLOSING:
             self.state = CLOSING
+            self.refused = True
             failed = (method_number >> 16, method_number & 0xFFFF)
             self.send(0, ConnectionClose(refusal.reply_code, refusal.reply_text, *failed))
 
