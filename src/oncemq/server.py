@@ -30,6 +30,7 @@ from oncemq.net.http_listener import HttpConnection
 from oncemq.net.listener import IDLE_MS, REQUEST_MS, Connections
 from oncemq.net.runtime import AsyncioRuntime
 from oncemq.protocols.amqp.door import AmqpDoor, Users
+from oncemq.protocols.crossing import headers_of
 from oncemq.protocols.sqs.access import Access
 from oncemq.protocols.sqs.door import SqsDoor
 
@@ -58,6 +59,7 @@ class Server:
         lock = lock_folder(folder)
         disk = FolderDisk(folder)
         recovered = recover(disk, secrets.token_bytes(16), configuration.segment_bytes & -BLOCK_BYTES)
+        recovered.machine.state.headers_of = headers_of
         loop = asyncio.get_running_loop()
         clock = Clock(recovered.journal.last_now_ms)
         runtime = AsyncioRuntime(loop, clock)

@@ -139,7 +139,7 @@ def test_a_dead_letter_keeps_its_routing_key_unless_another_is_set() -> None:
     amqp.reject(got(amqp))
     life = life_after(amqp)
     death = Death("q", "rejected", "amq.direct", ["the.key"], 1, amqp.driver.now_ms)
-    assert life == Afterlife([death], "amq.topic", "the.key", "q", "rejected", "amq.direct")
+    assert life == Afterlife([death], "amq.topic", ["the.key"], "q", "rejected", "amq.direct")
 
 
 def test_the_queues_own_routing_key_is_what_it_goes_under() -> None:
@@ -147,7 +147,7 @@ def test_the_queues_own_routing_key_is_what_it_goes_under() -> None:
     amqp.publish("a")
     amqp.reject(got(amqp))
     life = life_after(amqp)
-    assert (life.exchange, life.routing_key, life.deaths[0].routing_keys) == ("", "dead", ["q"])
+    assert (life.exchange, life.routing_keys, life.deaths[0].routing_keys) == ("", ["dead"], ["q"])
 
 
 def test_a_message_of_the_other_door_is_dead_lettered() -> None:

@@ -1,12 +1,12 @@
 """A virtual host: its queues, messages, counters. A partition: the virtual hosts of one journal, and its users."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from oncemq.core.consumer import Channel, Consumer
 from oncemq.core.exchange import Exchange
 from oncemq.core.messages import Messages
-from oncemq.core.model import MoveTask, Parked, Piece
+from oncemq.core.model import Content, MoveTask, Parked, Piece
 from oncemq.core.pieces import HOST, SYSTEM, Pieces, key_of
 from oncemq.core.policies import Policy
 from oncemq.core.queue import Queue
@@ -132,6 +132,10 @@ class System(Piece):
         """Owner → numbers of its user and of its virtual host. Not durable."""
 
 
+def _no_headers(content: Content) -> Mapping[str, Any]:
+    return {}
+
+
 class Partition:
     """All that one journal holds."""
 
@@ -146,6 +150,8 @@ class Partition:
         self.timers = Timers()
         self.name_reuse_wait_ms = 0
         """How long the name of a deleted queue stays taken. A setting of the server, not durable."""
+        self.headers_of: Callable[[Content], Mapping[str, Any]] = _no_headers
+        """How the headers of a stored message are read, by whom it came from. Not durable."""
         self.nearly_full = False
         self.free_bytes = 0
         """Free space as last reported, while `nearly_full`. Not durable."""

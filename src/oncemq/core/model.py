@@ -62,15 +62,29 @@ class Death(msgspec.Struct, frozen=True, array_like=True):
 
 class Afterlife(msgspec.Struct, frozen=True, array_like=True):
     """What a message dead-lettered by an exchange carries beside its stored bytes: `deaths`, the latest first, the
-    exchange and routing key that it goes under now, and its first death.
+    exchange and routing keys that it goes under now, and its first death. Keys after the first are its carbon copies
+    (header CC), which a queue's own dead-letter routing key takes from it for good.
     """
 
     deaths: list[Death]
     exchange: str
-    routing_key: str
+    routing_keys: list[str]
     first_queue: str
     first_reason: str
     first_exchange: str
+
+    @property
+    def first_and_last(self) -> dict[str, Any]:
+        """The headers that say where it died first and last."""
+        last = self.deaths[0]
+        return {
+            "x-first-death-queue": self.first_queue,
+            "x-first-death-reason": self.first_reason,
+            "x-first-death-exchange": self.first_exchange,
+            "x-last-death-queue": last.queue,
+            "x-last-death-reason": last.reason,
+            "x-last-death-exchange": last.exchange,
+        }
 
 
 GONE = 0

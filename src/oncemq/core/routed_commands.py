@@ -4,6 +4,7 @@
 answers one output to its address unless it says otherwise.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -108,6 +109,12 @@ class ConfigurePolicies(Command):
     """
 
     policies: dict[str, list[Policy]]
+
+
+def copies(headers: Mapping[str, Any], name: str) -> list[str]:
+    """The further routing keys that a header names (CC or BCC)."""
+    found = headers.get(name)
+    return [key for key in found if isinstance(key, str)] if isinstance(found, list) else []
 
 
 class Run(msgspec.Struct):

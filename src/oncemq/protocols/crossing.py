@@ -41,8 +41,7 @@ def header_of(content: Content) -> bytes:
 
 def as_sqs(content: Content) -> SqsProperties:
     """What an AMQP message has beside its body, as SQS shows it."""
-    raw = properties.read_headers(header_of(content))
-    headers = decode_whole_table(raw) if raw is not None else {}
+    headers = headers_of(content)
     attributes: list[tuple[str, str, Any]] = []
     for name, value in headers.items():
         typed = _attribute(value)
@@ -95,9 +94,15 @@ def _plain(value: Value) -> Any:
     return value
 
 
-def as_amqp(content: Content, sent_ms: int, header_bytes_max: int) -> bytes:
-    """The content header of a message that came through SQS."""
-    stored = sqs_properties(content)
+def headers_of(content: Content) -> Table:
+    """The headers of any stored message: what headers exchanges look at when it is dead-lettered."""
+    if content.kind == CONTENT_AMQP:
+        raw = properties.read_headers(header_of(content))
+        return decode_whole_table(raw) if raw is not None else {}
+    return _headers(sqs_properties(content))
+
+
+def _headers(stored: SqsProperties) -> Table:
     headers: Table = {}
     for name, type_name, value in stored.attributes:
         headers[name] = _number(value) if type_name.startswith("Number") else value
@@ -108,6 +113,12 @@ def as_amqp(content: Content, sent_ms: int, header_bytes_max: int) -> bytes:
     ):
         if text is not None:
             headers[name] = text
+    return headers
+
+
+def as_amqp(content: Content, sent_ms: int, header_bytes_max: int) -> bytes:
+    """The content header of a message that came through SQS."""
+    headers = _headers(sqs_properties(content))
     omitted = _fit(headers, header_bytes_max // 2)
     if omitted:
         headers[OMITTED] = omitted

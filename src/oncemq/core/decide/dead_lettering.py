@@ -4,11 +4,15 @@ The dead message is a new one on the same stored bytes: in other queues the old 
 rejection in it (a message that would come back to a queue where it expired) ends: the message goes nowhere.
 """
 
+from typing import Any
+
 from oncemq.core.decide.routing import place_in, route
+from oncemq.core.exchange import DEFAULT_EXCHANGE
 from oncemq.core.host import Host
 from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, PRIORITY_SHIFT, READY, Afterlife, Death, route_of
 from oncemq.core.queue import Queue
 from oncemq.core.records import DELETED, EXPIRED, DeadLettered, Removed
+from oncemq.core.routed_commands import copies
 from oncemq.core.turn import Turn
 
 REASON_EXPIRED = "expired"
@@ -24,8 +28,9 @@ def dead_letter(turn: Turn, host: Host, queue: Queue, entries: list[int], reason
         turn.emit(Removed(host.number, queue.number, entries, why))
         return
     for entry in entries:
-        afterlife, key = _afterlife(turn, host, queue, entry, reason, exchange)
-        targets = [each for each in route(host, exchange, [key], {}) if not _loops(afterlife, each)]
+        afterlife, headers = _afterlife(turn, host, queue, entry, reason, exchange)
+        found = route(host, exchange, afterlife.routing_keys, headers)
+        targets = [each for each in found if not _loops(afterlife, each)]
         priority = entry >> PRIORITY_SHIFT
         places = [place_in(turn, each, priority, None) for each in targets]
         turn.emit(DeadLettered(host.number, queue.number, entry, host.messages.next, places, afterlife))
@@ -48,24 +53,33 @@ def expire(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> None:
         dead_letter(turn, host, queue, list(expired), REASON_EXPIRED)
 
 
-def _afterlife(turn: Turn, host: Host, queue: Queue, entry: int, reason: str, exchange: str) -> tuple[Afterlife, str]:
+def _afterlife(
+    turn: Turn, host: Host, queue: Queue, entry: int, reason: str, exchange: str
+) -> tuple[Afterlife, dict[str, Any]]:
+    """What it takes along, and the headers that it is routed by."""
     message = queue.blocks[entry >> BLOCK_SHIFT].message[entry & BLOCK_MASK]
     before = host.messages.afterlife(message)
+    headers: dict[str, Any] = {}
+    if before is None or exchange != DEFAULT_EXCHANGE:
+        content = turn.log.content(*host.messages.place(message))
+        headers |= turn.state.headers_of(content)
     if before is not None:
-        came_by, key = before.exchange, before.routing_key
+        came_by, keys = before.exchange, before.routing_keys
     else:
-        came_by, key = route_of(turn.log.content(*host.messages.place(message))) or ("", queue.name)
+        came_by, key = route_of(content) or (DEFAULT_EXCHANGE, queue.name)
+        keys = [key, *copies(headers, "CC")]
     deaths = list(before.deaths) if before is not None else []
     same = next((death for death in deaths if (death.queue, death.reason) == (queue.name, reason)), None)
     count = 1 if same is None else same.count + 1
     if same is not None:
         deaths.remove(same)
-    deaths.insert(0, Death(queue.name, reason, came_by, [key], count, turn.now_ms))
-    following = queue.settings.dead_letter_routing_key or key
+    deaths.insert(0, Death(queue.name, reason, came_by, keys, count, turn.now_ms))
+    own_key = queue.settings.dead_letter_routing_key
     first = (
         (before.first_queue, before.first_reason, before.first_exchange) if before else (queue.name, reason, came_by)
     )
-    return Afterlife(deaths, exchange, following, *first), following
+    afterlife = Afterlife(deaths, exchange, [own_key] if own_key else keys, *first)
+    return afterlife, headers | afterlife.first_and_last
 
 
 def _loops(afterlife: Afterlife, target: Queue) -> bool:

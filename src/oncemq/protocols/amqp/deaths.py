@@ -14,12 +14,9 @@ def with_deaths(header: bytes, afterlife: Afterlife) -> bytes:
     headers["x-death"] = [
         _line(death, decoded.expiration if (death.queue, death.reason) == first else None) for death in deaths
     ]
-    headers["x-first-death-queue"] = afterlife.first_queue
-    headers["x-first-death-reason"] = afterlife.first_reason
-    headers["x-first-death-exchange"] = afterlife.first_exchange
-    headers["x-last-death-queue"] = deaths[0].queue
-    headers["x-last-death-reason"] = deaths[0].reason
-    headers["x-last-death-exchange"] = deaths[0].exchange
+    headers |= afterlife.first_and_last
+    if len(afterlife.routing_keys) == 1:
+        headers.pop("CC", None)
     headers.pop("BCC", None)
     decoded.headers = headers
     decoded.expiration = None

@@ -101,4 +101,4 @@ def parts_of(message: RoutedMessage, frame_bytes_max: int) -> tuple[bytes, bytes
     if message.afterlife is None:
         return route, header, content.body
     afterlife = message.afterlife
-    return encode_route(afterlife.exchange, afterlife.routing_key), with_deaths(header, afterlife), content.body
+    return encode_route(afterlife.exchange, afterlife.routing_keys[0]), with_deaths(header, afterlife), content.body

@@ -9,7 +9,7 @@ from oncemq.core.deduplication import DEDUPLICATION_HEADER, GROUP_HEADER
 from oncemq.core.model import CONTENT_AMQP, Content
 from oncemq.core.outputs import Output
 from oncemq.core.refusals import Refusal as CoreRefusal
-from oncemq.core.routed_commands import Run
+from oncemq.core.routed_commands import Run, copies
 from oncemq.core.routed_outputs import REJECTED, UNROUTED, PublishedRuns
 from oncemq.protocols.amqp import errors, properties
 from oncemq.protocols.amqp.errors import FrameFault
@@ -63,7 +63,7 @@ class Publisher:
         self._check_user(header)
         return Run(
             method.exchange,
-            [method.routing_key, *_copies(headers, "CC"), *_copies(headers, "BCC")],
+            [method.routing_key, *copies(headers, "CC"), *copies(headers, "BCC")],
             headers,
             [],
             properties.read_priority(header) or 0,
@@ -101,11 +101,6 @@ def _group(headers: Table) -> str | None:
 def _deduplication(headers: Table) -> bytes | None:
     given = headers.get(DEDUPLICATION_HEADER)
     return None if given is None else given if isinstance(given, bytes) else str(given).encode()
-
-
-def _copies(headers: Table, name: str) -> list[str]:
-    found = headers.get(name)
-    return [key for key in found if isinstance(key, str)] if isinstance(found, list) else []
 
 
 def _expiration_ms(header: bytes) -> int | None:
