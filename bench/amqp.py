@@ -1,109 +1,123 @@
-"""AMQP: publish and confirm, consume, latency; in turn with RabbitMQ and with the limit, in one run."""
+"""AMQP: publish and confirm, consume, both at once, latency; in turn with RabbitMQ and with the limit, in one run."""
 
 import re
 import statistics
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 
-from bench import rabbitmq
-from bench.processes import ROOT, Process
+from bench import amqp_load
+from bench.amqp_load import LIMIT, ONCEMQ, RABBITMQ, Contender, Turn, contenders, cost, rate
+from bench.processes import amqp_limit
+from bench.report import Measured, table
+from bench.scale import Scale
 from bench.table import Row
 
-SOURCE = ROOT / "bench" / "load" / "amqp_load.c"
-RATE = re.compile(r"([\d.]+) msg/s")
 LATENCY = re.compile(r"p50 ([\d.]+) .* p99 ([\d.]+) ")
-WINDOW, PREFETCH = 1_000, 500
+SIZES = {1024: "1 KiB", 100: "100 bytes"}
+PATHS = {"publish": "publish and confirm", "consume": "consume, one ack each", "both": "both at once"}
+FIRST_MESSAGES = {ONCEMQ: 20_000, RABBITMQ: 8_000, LIMIT: 40_000}
+"""Of the turn that says how many make a turn as long as it should be."""
+SPARE = 1.1
+TIMES_RABBITMQ, OF_LIMIT = 8, 0.5
+LATENCY_OF_RABBITMQ = 0.5
+RATE = 5_000
+
+Found = dict[tuple[str, str, int], list[Turn]]
+"""Path, server and size → turns."""
 
 
-def load_generator(folder: str) -> str:
-    """Build the neutral load generator."""
-    rabbitmq.install()
-    program = f"{folder}/amqp_load"
-    subprocess.run(["cc", "-O2", "-o", program, str(SOURCE), "-lrabbitmq"], check=True)
-    return program
+def throughput(scale: Scale) -> Measured:
+    """The three paths at two sizes, and the time on a core that a message costs in each."""
+    found: Found = {}
+    with contenders() as servers:
+        for size in SIZES:
+            counts: dict[str, dict[str, int]] = {}
+            for turn in range(scale.amqp_turns):
+                for name in (LIMIT, ONCEMQ, RABBITMQ):
+                    if name == LIMIT:  # a new one each time: it keeps all that it ever wrote
+                        with amqp_limit() as bare:
+                            programs = servers[ONCEMQ].programs
+                            _paths(Contender(LIMIT, int(bare.url), bare, programs), size, turn, scale, counts, found)
+                    else:
+                        _paths(servers[name], size, turn, scale, counts, found)
+    rows = [row for size in SIZES for path in PATHS for row in _rows(path, size, found)]
+    return Measured(rows, {"throughput": _table(found)})
 
 
-def oncemq(data: str) -> Process:
-    """This checkout's server, AMQP only."""
-    command = [str(Path(sys.executable).parent / "oncemq"), "serve", "--data", data, "--log-level", "error"]
-    return Process([*command, "--sqs-port", "off", "--amqp-port", "0"], r"amqp=amqp://127.0.0.1:(\d+)")
+def _paths(
+    server: Contender, size: int, turn: int, scale: Scale, counts: dict[str, dict[str, int]], found: Found
+) -> None:
+    if server.name not in counts:
+        counts[server.name] = _messages(server, size, scale.seconds)
+    count, queue = counts[server.name], f"bench-{size}-{turn}"
+    for path, took in (
+        ("publish", server.publish(queue, count["publish"], size)),
+        ("consume", server.consume(queue, count["publish"])),
+        ("both", server.both(queue, count["both"], size)),
+    ):
+        found.setdefault((path, server.name, size), []).append(took)
 
 
-def limit() -> Process:
-    """The limit."""
-    return Process([sys.executable, str(ROOT / "bench" / "limit_amqp.py")], r"amqp://127.0.0.1:(\d+)")
+def _messages(server: Contender, size: int, seconds: float) -> dict[str, int]:
+    """How many messages make a turn of that time. As many are published as consuming needs."""
+    first, queue = FIRST_MESSAGES[server.name], f"first-{size}"
+    publish = server.publish(queue, first, size).per_second
+    consume = server.consume(queue, first).per_second
+    both = server.both(queue, first, size).per_second
+    return {"publish": int(max(publish, consume) * seconds * SPARE), "both": int(both * seconds * SPARE)}
 
 
-def throughput(turns: int, messages: int) -> list[Row]:
-    """Publish and confirm, then consume with one ack a message; 1 KiB and 100 bytes."""
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        program = load_generator(folder)
-        with oncemq(f"{folder}/data") as server, limit() as bare, rabbitmq.RabbitMq() as peer:
-            ports = {"limit": (bare.url, 2), "oncemq": (server.url, 1), "rabbitmq": (str(peer.port), 0.2)}
-            for size in (1024, 100):
-                rows += _of_size(program, ports, size, turns, messages)
-    return rows
+def _rows(path: str, size: int, found: Found) -> list[Row]:
+    turns = {name: found[path, name, size] for name in (ONCEMQ, RABBITMQ, LIMIT)}
+    own, peer, bare = (rate(each) for each in turns.values())
+    ratio = f"{own / peer:.1f} times RabbitMQ, {own / bare:.2f} of the limit"
+    beside = f"RabbitMQ {peer:,.0f}/s, limit {bare:,.0f}/s"
+    target = f"{TIMES_RABBITMQ}, {OF_LIMIT:.2f}"
+    reached = own / peer >= TIMES_RABBITMQ and own / bare >= OF_LIMIT
+    own_us, peer_us, bare_us = (cost(each) for each in turns.values())
+    return [
+        Row(f"AMQP {PATHS[path]}, {SIZES[size]}", f"{own:,.0f}/s", ratio, target, beside, reached),
+        Row(
+            "… CPU a message",
+            f"{own_us:.1f} µs",
+            f"{own_us / peer_us:.2f} of RabbitMQ's",
+            "",
+            f"RabbitMQ {peer_us:.1f} µs, limit {bare_us:.1f} µs",
+            None,
+        ),
+    ]
 
 
-def _of_size(program: str, ports: dict[str, tuple[str, float]], size: int, turns: int, messages: int) -> list[Row]:
-    rates: dict[tuple[str, str], list[float]] = {}
-    for turn in range(turns):
-        for name, (port, share) in ports.items():
-            count, queue = str(int(messages * share)), f"bench-{size}-{turn}"
-            publish = [program, "publish", "127.0.0.1", port, queue, count, str(size), str(WINDOW), "1"]
-            rates.setdefault((name, "publish"), []).append(_rate(publish))
-            consume = [program, "consume", "127.0.0.1", port, queue, count, str(PREFETCH), "1"]
-            rates.setdefault((name, "consume"), []).append(_rate(consume))
-    rows = []
-    for what in ("publish", "consume"):
-        median = {name: statistics.median(rates[name, what]) for name in ports}
-        times, share = median["oncemq"] / median["rabbitmq"], median["oncemq"] / median["limit"]
-        shown = "publish and confirm" if what == "publish" else "consume, one ack each"
-        ratio = f"{times:.1f} times RabbitMQ, {share:.2f} of the limit"
-        beside = f"RabbitMQ {median['rabbitmq']:,.0f}/s, limit {median['limit']:,.0f}/s"
-        reached = times >= 8 and share >= 0.5
-        rows.append(Row(f"AMQP {shown}, {size} bytes", f"{median['oncemq']:,.0f}/s", ratio, "8, 0.50", beside, reached))
-    return rows
+def _table(found: Found) -> str:
+    heads = ["", "size", "OnceMQ", "RabbitMQ", "limit", "CPU: OnceMQ", "RabbitMQ", "limit"]
+    lines = []
+    for size, shown in SIZES.items():
+        for path, title in PATHS.items():
+            turns = [found[path, name, size] for name in (ONCEMQ, RABBITMQ, LIMIT)]
+            rates, costs = [f"{rate(each):,.0f}/s" for each in turns], [f"{cost(each):.1f} µs" for each in turns]
+            lines.append([title, shown, *rates, *costs])
+    return table(heads, lines)
 
 
-def latency(turns: int, messages: int) -> list[Row]:
+def latency(scale: Scale) -> Measured:
     """From publish to delivery at 5,000 messages a second."""
-    with tempfile.TemporaryDirectory() as folder:
-        program = load_generator(folder)
-        found: dict[str, list[tuple[float, float]]] = {"oncemq": [], "rabbitmq": []}
-        with oncemq(f"{folder}/data") as server, rabbitmq.RabbitMq() as peer:
-            ports = {"oncemq": server.url, "rabbitmq": str(peer.port)}
-            for turn in range(turns):
-                for name, port in ports.items():
-                    command = [program, "latency", "127.0.0.1", port, f"latency-{turn}", str(messages), "1024", "5000"]
-                    found[name].append(_percentiles(command))
+    found: dict[str, list[tuple[float, float]]] = {}
+    with contenders() as servers:
+        for turn in range(scale.amqp_turns):
+            for name, server in servers.items():
+                load = (f"latency-{turn}", scale.latency_messages, 1024, RATE)
+                found.setdefault(name, []).append(_percentiles(server.command("amqp_load", "latency", *load)))
     rows = []
     for at, percentile in enumerate(("p50", "p99")):
         median = {name: statistics.median(each[at] for each in values) for name, values in found.items()}
-        ratio = median["oncemq"] / median["rabbitmq"]
-        beside = f"RabbitMQ {median['rabbitmq']:.2f} ms"
-        what = f"AMQP latency at 5,000 messages/s, {percentile}"
-        rows.append(Row(what, f"{median['oncemq']:.2f} ms", f"{ratio:.2f} of RabbitMQ's", "0.50", beside, ratio <= 0.5))
-    return rows
-
-
-def _rate(command: list[str]) -> float:
-    found = RATE.search(_run(command))
-    assert found is not None
-    return float(found.group(1))
+        ratio = median[ONCEMQ] / median[RABBITMQ]
+        what = f"AMQP latency at {RATE:,} messages/s, {percentile}"
+        reached = ratio <= LATENCY_OF_RABBITMQ
+        shown = f"{ratio:.2f} of RabbitMQ's"
+        beside = f"RabbitMQ {median[RABBITMQ]:.2f} ms"
+        rows.append(Row(what, f"{median[ONCEMQ]:.2f} ms", shown, f"{LATENCY_OF_RABBITMQ:.2f}", beside, reached))
+    return Measured(rows)
 
 
 def _percentiles(command: list[str]) -> tuple[float, float]:
-    found = LATENCY.search(_run(command))
+    found = LATENCY.search(amqp_load.run(command))
     assert found is not None
-    return float(found.group(1)), float(found.group(2))
-
-
-def _run(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
-    return done.stdout
+    return float(found[1]), float(found[2])

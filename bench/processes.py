@@ -15,6 +15,7 @@ from typing import Self
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / ".venv-bench"
 START_SECONDS = 60
+MEGABYTE = 1_000_000
 
 
 class Process:
@@ -55,13 +56,11 @@ class Process:
 
     def memory_bytes(self) -> int:
         """Resident memory now."""
-        pages = int(Path(f"/proc/{self.process_id}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        return memory_bytes(self.process_id)
 
     def cpu_seconds(self) -> float:
         """Time on a core until now, of all threads."""
-        fields = Path(f"/proc/{self.process_id}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.process_id)
 
     def stop(self, *, kill: bool = False) -> None:
         """By its process id."""
@@ -82,12 +81,35 @@ class Process:
         self.stop()
 
 
+def memory_bytes(process_id: int) -> int:
+    """Resident memory of a process."""
+    pages = int(Path(f"/proc/{process_id}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_seconds(process_id: int) -> float:
+    """Time on a core, user and system, of all threads of a process."""
+    fields = Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def oncemq(data: Path | str, *options: str) -> Process:
     """This checkout's server; open mode unless `options` say otherwise."""
     mode = [] if "--sqs-auth" in options else ["--sqs-auth", "open"]
     command = [str(Path(sys.executable).parent / "oncemq"), "serve", "--data", str(data), "--sqs-port", "0"]
     command += ["--amqp-port", "off"]
     return Process([*command, "--log-level", "error", *mode, *options], r"ready .*sqs=(\S+)")
+
+
+def oncemq_amqp(data: Path | str) -> Process:
+    """This checkout's server, the AMQP door only; `url` is its port."""
+    command = [str(Path(sys.executable).parent / "oncemq"), "serve", "--data", str(data), "--log-level", "error"]
+    return Process([*command, "--sqs-port", "off", "--amqp-port", "0"], r"amqp=amqp://127.0.0.1:(\d+)")
+
+
+def amqp_limit() -> Process:
+    """The limit of the AMQP door; `url` is its port."""
+    return Process([sys.executable, str(ROOT / "bench" / "limit_amqp.py")], r"amqp://127.0.0.1:(\d+)")
 
 
 def limit() -> Process:

@@ -1,5 +1,6 @@
 """Debian's rabbitmq-server as the AMQP peer: on loopback, on ports of its own, stopped by its process id."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.processes import free_port
+from bench.processes import cpu_seconds, free_port, memory_bytes
 
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 START_SECONDS = 60
@@ -66,6 +67,24 @@ class RabbitMq:
             time.sleep(0.2)
         self.stop()
         raise RuntimeError("rabbitmq-server did not start")
+
+    def _members(self) -> list[int]:
+        """Process ids of the node and its helpers."""
+        members = []
+        for folder in Path("/proc").iterdir():
+            with contextlib.suppress(OSError, ValueError):
+                number = int(folder.name)
+                if os.getsid(number) == self._process.pid:
+                    members.append(number)
+        return members
+
+    def memory_bytes(self) -> int:
+        """Resident memory now."""
+        return sum(map(memory_bytes, self._members()))
+
+    def cpu_seconds(self) -> float:
+        """Time on a core until now, of all processes and threads."""
+        return sum(map(cpu_seconds, self._members()))
 
     def stop(self) -> None:
         """The node, its helpers, the mapper; and its folder."""

@@ -7,11 +7,10 @@ from urllib.parse import urlsplit
 
 from bench import wrk
 from bench.client import Client
-from bench.processes import Process, oncemq
+from bench.processes import MEGABYTE, Process, oncemq
 from bench.table import Row
 from bench.throughput import depth, fill
 
-MEGABYTE = 1_000_000
 MESSAGES = 1_000_000
 KEYS = 1_000_000
 POLLS = 1_000

@@ -37,6 +37,7 @@ def install() -> None:
 
 def run(script: str, url: str, *arguments: object, seconds: float, connections: int = CONNECTIONS) -> Load:
     """One turn. Raises RuntimeError when a request was refused or got no answer."""
+    install()
     command = [
         "wrk",
         "-t1",
