@@ -13,7 +13,7 @@ from bench.table import Row
 LATENCY = re.compile(r"p50 ([\d.]+) .* p99 ([\d.]+) ")
 SIZES = {1024: "1 KiB", 100: "100 bytes"}
 PATHS = {"publish": "publish and confirm", "consume": "consume, one ack each", "both": "both at once"}
-FIRST_MESSAGES = {ONCEMQ: 20_000, RABBITMQ: 8_000, LIMIT: 40_000}
+FIRST_MESSAGES = {ONCEMQ: 60_000, RABBITMQ: 20_000, LIMIT: 120_000}
 """Of the turn that says how many make a turn as long as it should be."""
 SPARE = 1.1
 TIMES_RABBITMQ, OF_LIMIT = 8, 0.5

@@ -65,13 +65,35 @@ static long number(int argc, char **v, const char *name, long otherwise) {
   return text ? atol(text) : otherwise;
 }
 
-static void await_confirm(amqp_connection_state_t c, long *confirmed) {
+/* Which tags are confirmed: a server may confirm a later one by itself before it confirms all up to an earlier one. */
+static struct {
+  char *done;
+  long room, lowest, count;
+} confirms = {.lowest = 1};
+
+static void mark(long tag) {
+  while (tag >= confirms.room) {
+    long room = confirms.room ? confirms.room * 2 : 1 << 20;
+    confirms.done = realloc(confirms.done, room);
+    if (!confirms.done) fail("no memory");
+    memset(confirms.done + confirms.room, 0, room - confirms.room);
+    confirms.room = room;
+  }
+  confirms.count += !confirms.done[tag];
+  confirms.done[tag] = 1;
+}
+
+static void await_confirm(amqp_connection_state_t c) {
   amqp_frame_t f;
   if (amqp_simple_wait_frame(c, &f)) fail("connection lost");
   if (f.frame_type != AMQP_FRAME_METHOD) return;
   if (f.payload.method.id != AMQP_BASIC_ACK_METHOD) fail("a method that is no confirm");
   amqp_basic_ack_t *a = f.payload.method.decoded;
-  *confirmed = a->multiple ? (long)a->delivery_tag : *confirmed + 1;
+  long tag = (long)a->delivery_tag;
+  if (a->multiple)
+    while (confirms.lowest <= tag) mark(confirms.lowest++);
+  else
+    mark(tag);
   amqp_maybe_release_buffers(c);
 }
 
@@ -111,11 +133,11 @@ static int publish(int argc, char **v) {
   }
   amqp_table_entry_t *unique = deduplication ? &entries[p.headers.num_entries++] : NULL;
   if (p.headers.num_entries) p._flags |= AMQP_BASIC_HEADERS_FLAG;
-  long sent = 0, confirmed = 0, run = (long)(now() * 1e6);
+  long sent = 0, run = (long)(now() * 1e6);
   double began = now(), end = began + seconds;
   while (now() < end) {
-    if (!each && sent - confirmed >= window) {
-      await_confirm(c, &confirmed);
+    if (!each && sent - confirms.count >= window) {
+      await_confirm(c);
       continue;
     }
     char key[256], id[64];
@@ -137,7 +159,7 @@ static int publish(int argc, char **v) {
       amqp_maybe_release_buffers(c);
     }
   }
-  while (!each && confirmed < sent) await_confirm(c, &confirmed);
+  while (!each && confirms.count < sent) await_confirm(c);
   if (each && sent % each) {
     amqp_tx_commit(c, 1);
     must(amqp_get_rpc_reply(c), "tx.commit");
