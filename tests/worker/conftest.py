@@ -24,3 +24,19 @@ def scene(server: ServerProcess, tmp_path: Path) -> Iterator[Scene]:
     broker = f"amqp://guest:guest@127.0.0.1:{server.amqp_port}/"
     with open_scene(broker, f"sqlite:///{tmp_path}/orders.db", tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server that the test may kill and start again."""
+    running = ServerProcess(tmp_path / "broker", amqp_port=0).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def own_scene(own_server: ServerProcess, tmp_path: Path) -> Iterator[Scene]:
+    """A scene on that server."""
+    broker = f"amqp://guest:guest@127.0.0.1:{own_server.amqp_port}/"
+    with open_scene(broker, f"sqlite:///{tmp_path}/orders.db", tmp_path) as opened:
+        yield opened

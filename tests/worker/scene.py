@@ -65,7 +65,6 @@ class WorkerUnderTest:
     def stop(self) -> int:
         """SIGTERM; its exit status."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
         try:
             status = self.process.wait(DEADLINE_S)
@@ -90,9 +89,17 @@ class Scene:
         self.workers: list[WorkerUnderTest] = []
         self.engine = sa.create_engine(database)
         tables.create(self.engine)
-        self._connection = pika.BlockingConnection(pika.URLParameters(broker))
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        """A connection to the broker, the first or after the broker was started again."""
+        self._connection = pika.BlockingConnection(pika.URLParameters(self.broker))
         self.channel: BlockingChannel = self._connection.channel()
         self.channel.confirm_delivery()
+
+    def wait_redelivered(self) -> None:
+        """Until the last worker has been given a message."""
+        until(lambda: "message.delivered" in self.workers[-1].log.read_text(), "the message comes again")
 
     def worker(self, *options: str, step: str = "", once: bool = True, **env: str) -> WorkerUnderTest:
         """Start one; `step` arms it, for one process of the scene."""
@@ -112,14 +119,21 @@ class Scene:
         return worker
 
     def send(
-        self, body: Any, *, to: str = "", message_id: str | None = "", headers: dict[str, Any] | None = None
+        self,
+        body: Any,
+        *,
+        to: str = "",
+        message_id: str | None = "",
+        headers: dict[str, Any] | None = None,
+        declare: bool = True,
     ) -> str | None:
         """Publish with an id of its own, the given one, or (None) without. Its id."""
         chosen = str(uuid.uuid4()) if message_id == "" else message_id
         properties = pika.BasicProperties(message_id=chosen, delivery_mode=2, headers=headers)
         raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
         queue = self.queue + to
-        self.channel.queue_declare(queue, durable=True)
+        if declare:
+            self.channel.queue_declare(queue, durable=True)
         self.channel.basic_publish("", queue, raw, properties, mandatory=True)
         return chosen
 
@@ -166,6 +180,8 @@ class Scene:
 
     def close(self) -> None:
         """Stop what runs."""
+        for worker in self.workers:
+            worker.wake()
         for worker in self.workers:
             worker.stop()
         with contextlib.suppress(Exception):

@@ -3,9 +3,12 @@
 OnceMQ's AMQP door and SQLite. `test_switches.py` switches the protections off and sees these fail.
 """
 
+import sqlite3
+
 import pytest
 
 from tests.worker.scene import Scene, until
+from tools.server_process import ServerProcess
 
 KINDS = pytest.mark.parametrize("kind", ["", "-async"], ids=["sync", "async"])
 
@@ -77,7 +80,7 @@ def test_handler_commits_through_the_driver(scene: Scene) -> None:
     scene.worker()
     until(lambda: scene.inbox()[:1] == [("dead", 0)] or scene.depth(".dead"), "dead")
     until(lambda: scene.unsent() == 0, "the dead letter left")
-    assert "ended its transaction" in scene.dead()[0][1].headers["x-oncemq-reason"]
+    assert "committed its transaction by itself" in scene.dead()[0][1].headers["x-oncemq-reason"]
     assert len(scene.run_lines("1 ")) == 1
 
 
@@ -86,8 +89,8 @@ def test_handler_swallows_a_database_error(scene: Scene) -> None:
     scene.worker()
     until(lambda: scene.depth(".dead"), "dead")
     assert scene.charges() == 0
-    assert scene.inbox()[0][0] == "dead"
-    assert "ended its transaction" in scene.dead()[0][1].headers["x-oncemq-reason"]
+    assert scene.inbox() == [("dead", 2)], "each run was a failed attempt"
+    assert "rolled back under the handler" in scene.dead()[0][1].headers["x-oncemq-stack"]
 
 
 def test_a_message_without_our_id(scene: Scene) -> None:
@@ -192,3 +195,122 @@ def test_a_fencing_number_grows_and_is_committed_before_the_run(scene: Scene) ->
     scene.worker()
     settled_once(scene, "-fenced")
     assert scene.run_lines("fence") == ["fence 2 1"]
+
+
+def test_handler_publishes_outside_its_transaction(scene: Scene) -> None:
+    scene.send({"id": 1, "does": "publish-outside"})
+    scene.worker()
+    until(lambda: scene.depth(".dead"), "dead at once")
+    assert (scene.charges(), len(scene.run_lines("1 "))) == (0, 1)
+    assert "ctx.publish" in scene.dead()[0][1].headers["x-oncemq-reason"]
+
+
+@pytest.mark.parametrize("step", ["after-claim", "before-commit", "before-ack"])
+def test_a_zombie_after_its_lease_ran_out(scene: Scene, step: str) -> None:
+    """It sleeps past its lease, its message goes to another worker, it wakes: one of them commits."""
+    scene.send({"id": 1})
+    zombie = scene.worker(step=f"{step}:stop", TEST_LEASE_S="1")
+    zombie.wait_stopped()
+    scene.worker(TEST_LEASE_S="1")
+    if step == "before-ack":
+        until(lambda: scene.logged("message.known") == 1, "the other one finds the row")
+    else:
+        scene.wait_redelivered()
+    zombie.wake()
+    settled_once(scene)
+    until(lambda: scene.logged("message.known") >= 1, "the other one finds the row")
+
+
+def test_a_slow_handler_outlives_its_lease(scene: Scene) -> None:
+    """Leases are extended while it runs, so nobody else gets the message."""
+    scene.send({"id": 1, "does": "nap"})
+    scene.worker(TEST_LEASE_S="1", TEST_NAP_S="3.5")
+    scene.worker(TEST_LEASE_S="1", TEST_NAP_S="0")
+    settled_once(scene)
+    assert len(scene.run_lines("1 ")) == 1
+    assert scene.logged("message.known") == 0
+
+
+def test_a_regular_expression_that_holds_the_gil_past_the_lease(scene: Scene) -> None:
+    """Nothing in its process can extend: another worker gets the message, and the inbox saves it."""
+    scene.send({"id": 1, "does": "hold-gil"})
+    scene.worker(TEST_LEASE_S="0.5", TEST_REGEX="23")
+    until(lambda: scene.run_lines("1 "), "it runs")
+    scene.worker(TEST_LEASE_S="0.5", TEST_REGEX="1")
+    settled_once(scene)
+    until(lambda: scene.logged("message.known") >= 1, "one of them finds the row")
+
+
+def test_broker_cannot_route(scene: Scene) -> None:
+    """The row stays, and holds only what has its key; when there is a queue it leaves."""
+    scene.send({"id": 1, "does": "publish-nowhere"})
+    scene.send({"id": 2})
+    scene.worker()
+    until(lambda: scene.run_lines("invoice 2"), "the other one is invoiced")
+    until(lambda: scene.rows("SELECT refusals > 0 FROM oncemq_outbox") == [(1,)], "it was returned and stays")
+    assert scene.logged("outbox.refused") >= 1
+    scene.channel.queue_declare(f"{scene.queue}-nowhere", durable=True)
+    until(lambda: scene.unsent() == 0, "it leaves")
+    assert scene.depth("-nowhere") == 1
+
+
+def test_one_relay_a_database_taken_over_on_death(scene: Scene) -> None:
+    scene.worker(step="before-publish:kill")
+    scene.worker()
+    scene.send({"id": 1})
+    settled_once(scene)
+    scene.workers[0].process.kill()
+    scene.workers[0].process.wait()
+    scene.send({"id": 2})
+    until(lambda: scene.run_lines("invoice 2"), "the other one relays")
+
+
+def test_the_brokers_deduplication_does_not_swallow_a_retry(scene: Scene) -> None:
+    scene.channel.queue_declare(scene.queue, durable=True, arguments={"x-message-deduplication": True})
+    scene.send({"id": 1, "does": "fail-once"}, headers={"x-deduplication-header": "d"}, declare=False)
+    scene.send({"id": 1, "does": "fail-once"}, headers={"x-deduplication-header": "d"}, declare=False)
+    scene.worker()
+    settled_once(scene)
+    assert [line.split()[1] for line in scene.run_lines("1 ")] == ["1", "2"]
+
+
+def test_two_services_share_an_inbox_table(scene: Scene) -> None:
+    """The same message id for two consumers is two messages."""
+    scene.send({"id": 1}, message_id="same")
+    scene.send({"id": 1}, message_id="same", to="-async")
+    scene.worker()
+    until(lambda: scene.charges() == 2, "both run")
+    assert len(scene.inbox()) == 2
+
+
+def test_database_away_costs_no_attempt(scene: Scene) -> None:
+    """Somebody holds its write lock for longer than the worker waits for it."""
+    scene.database += "?timeout=0.3"
+    worker = scene.worker()
+    with sqlite3.connect(scene.folder / "orders.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for number in range(5):
+            scene.send({"id": number, "does": "fail" if number == 3 else "charge"})
+        until(lambda: scene.logged("database.still_away") > 1, "it waits")
+        other.execute("ROLLBACK")
+    until(lambda: len(scene.inbox()) == 5, "all are settled")
+    until(lambda: scene.depth(".dead") == 1, "and the one that fails is dead")
+    assert scene.rows("SELECT count(*), count(DISTINCT order_id) FROM charges") == [(4, 4)]
+    assert len(scene.run_lines("3 ")) == 3, "after three attempts of its own"
+    assert worker.process.poll() is None
+
+
+def test_broker_dies(own_scene: Scene, own_server: ServerProcess) -> None:
+    """Killed in the middle and started again, twice."""
+    worker = own_scene.worker()
+    for number in range(60):
+        own_scene.send({"id": number})
+        if number in (20, 40):
+            own_server.kill()
+            own_server.start()
+            own_scene.reconnect()
+    until(lambda: len(own_scene.inbox()) == 60, "all are done")
+    until(lambda: len({line.split()[1] for line in own_scene.run_lines("invoice")}) == 60, "all are invoiced")
+    until(lambda: own_scene.unsent() == 0 and own_scene.depth() == 0, "nothing is left")
+    assert own_scene.rows("SELECT count(*), count(DISTINCT order_id) FROM charges") == [(60, 60)]
+    assert worker.process.poll() is None

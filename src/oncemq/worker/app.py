@@ -7,10 +7,10 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from oncemq.worker import outbox
+from oncemq.worker import outbox, requests
 from oncemq.worker.bodies import encode
 from oncemq.worker.brokers.opening import broker as open_broker
-from oncemq.worker.consumer import PREFETCH, TIME_LIMIT_S, Consumer, Effects, Header, declare
+from oncemq.worker.consumer import BATCH_MAX, PREFETCH, TIME_LIMIT_S, Consumer, Effects, Header, declare
 from oncemq.worker.context import CURRENT
 from oncemq.worker.databases.opening import open_database
 from oncemq.worker.middleware.middleware import Middleware
@@ -59,11 +59,13 @@ class App:
         dead_queue: str | None = None,
         prefetch: int = PREFETCH,
         fenced: bool = False,
+        batch_max: int = BATCH_MAX,
     ) -> Callable[[Function], Function]:
         """Declare a function as what handles a queue's messages. Raises MisdeclaredConsumer.
 
         name: part of the inbox's key, the queue's name unless given. id: the field of the body, or `Header(name)`, that
         holds the message id of messages that are not published through an outbox. fenced: `ctx.fence` is wanted.
+        batch_max: how many messages a batch handler (`orders: list[Order]`) is given at most.
         """
 
         def decorate(function: Function) -> Function:
@@ -78,6 +80,7 @@ class App:
                 dead_queue=dead_queue,
                 prefetch=prefetch,
                 fenced=fenced,
+                batch_max=batch_max,
             )
             if any(declared.queue == each.queue or declared.name == each.name for each in self.consumers):
                 raise MisdeclaredConsumer(f"{declared.name}: its queue or its name has a consumer already")
@@ -118,6 +121,18 @@ class App:
             return self.publish_sync(queue, body, tx=session, headers=headers, ordering_key=ordering_key)
 
         return await tx.run_sync(add) if isinstance(tx, AsyncSession) else add(tx)
+
+    def begin_request(self, *, tx: Session, client: str, key: str, body: bytes) -> bytes | None:
+        """First thing in a web endpoint's transaction: the answer that this (client, Idempotency-Key) was given, or
+        None.
+
+        After None: do the work, and `answer_request` in the same transaction. Raises requests.OtherBody (HTTP 422).
+        """
+        return requests.begin(tx, self.name, client, key, body)
+
+    def answer_request(self, *, tx: Session, client: str, key: str, answer: bytes) -> None:
+        """What a repetition of this request is answered."""
+        requests.answer(tx, self.name, client, key, answer)
 
 
 def _refuse_outside(session: Session) -> None:

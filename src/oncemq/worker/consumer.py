@@ -20,6 +20,7 @@ Effects = Literal["transactional", "at_most_once"]
 TIME_LIMIT_S: Final = 60.0
 DEAD_SUFFIX: Final = ".dead"
 PREFETCH: Final = 32
+BATCH_MAX: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Consumer:
     function: Callable[..., Any]
     decode: Decode
     is_async: bool
+    batch_max: int
+    """Messages in one call of a batch handler; 0: it takes one message."""
     session_at: str | None
     """The parameter that takes the transaction."""
     context_at: str | None
@@ -50,6 +53,11 @@ class Consumer:
     dead_queue: str
     prefetch: int
     fenced: bool
+
+    @property
+    def is_batch(self) -> bool:
+        """Its function takes a list of bodies."""
+        return self.batch_max > 0
 
     def arguments(self, session: Any, context: Context) -> dict[str, Any]:
         """What the function is called with beside the body."""
@@ -83,15 +91,22 @@ def declare(
     dead_queue: str | None,
     prefetch: int,
     fenced: bool,
+    batch_max: int,
 ) -> Consumer:
     """Read a function's signature. Raises MisdeclaredConsumer."""
     is_async = inspect.iscoroutinefunction(function)
     body, session_at, context_at = _parameters(function, is_async)
+    if get_origin(body) is not list:
+        batch_max = 0
+    elif effects == "at_most_once" or fenced:
+        raise MisdeclaredConsumer(f"{name}: a batch handler is transactional, and not fenced")
+    else:
+        (body,) = get_args(body)
     if effects not in get_args(Effects):
         raise MisdeclaredConsumer(f"{name}: effects={effects!r}; there are {', '.join(get_args(Effects))}")
     return Consumer(
-        queue, name, function, decoder(body), is_async, session_at, context_at, retry, time_limit_s, effects, id_from,
-        dead_queue or queue + DEAD_SUFFIX, prefetch, fenced,
+        queue, name, function, decoder(body), is_async, batch_max, session_at, context_at, retry, time_limit_s,
+        effects, id_from, dead_queue or queue + DEAD_SUFFIX, prefetch, fenced,
     )  # fmt: skip
 
 
@@ -115,6 +130,4 @@ def _parameters(function: Callable[..., Any], is_async: bool) -> tuple[Any, str 
             session_at = name
         else:
             raise MisdeclaredConsumer(f"{where}: {name} is none of Session, AsyncSession, Context")
-    if get_origin(hints[first]) is list:
-        raise MisdeclaredConsumer(f"{where}: batch handlers are not there yet")
     return hints[first], session_at, context_at

@@ -36,6 +36,8 @@ class Context:
         self.headers = headers
         self.redelivered = redelivered
         self.published: list[Outgoing] = []
+        self.batch: tuple[Context, ...] = ()
+        """In a batch handler: what is known of each message, in their order. The other fields are the first one's."""
         self._fence = fence
         self._publish_at_once = publish_at_once
         self._is_over = False

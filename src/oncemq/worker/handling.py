@@ -19,8 +19,9 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
 from oncemq.worker import inbox, outbox, recording
+from oncemq.worker.consumer import Consumer
 from oncemq.worker.context import Context
-from oncemq.worker.databases.database import Database, Trouble, Wait
+from oncemq.worker.databases.database import Database, Health, Trouble, Wait
 from oncemq.worker.message import Outgoing
 from oncemq.worker.middleware.middleware import Middleware
 from oncemq.worker.outcomes import (
@@ -34,6 +35,7 @@ from oncemq.worker.outcomes import (
     Skipped,
     TransactionLost,
 )
+from oncemq.worker.schema import DONE
 from oncemq.worker.session import HandlerSession
 from oncemq.worker.steps import reach
 from oncemq.worker.work import Work
@@ -43,9 +45,15 @@ from oncemq.worker.work import Work
 class Call:
     """Call this handler, and send back nothing or throw what it raised."""
 
-    work: Work
+    works: Sequence[Work]
+    body: Any
     session: Any
     context: Context
+
+    @property
+    def consumer(self) -> Consumer:
+        """Whose function it is."""
+        return self.works[0].consumer
 
 
 Handled = list[tuple[Work, Decision]]
@@ -88,10 +96,13 @@ class Handling:
 
         Raises DatabaseAway.
         """
+        transact = self._transact_batch if len(group) > 1 and group[0].consumer.is_batch else self._transact
         for rerun in range(RERUNS_MAX + 1):
             handled: Handled = []
             try:
-                yield from self._transact(group, handled)
+                yield from transact(group, handled)
+            except _BatchFailed:
+                return (yield from self._singly(group))
             except Exception as error:
                 if self.database.trouble(error) is Trouble.CONFLICT and rerun < RERUNS_MAX:
                     continue
@@ -118,6 +129,19 @@ class Handling:
         reach("after-attempt")
         return decision
 
+    def begin_once(self, work: Work) -> Decision | None:
+        """Commit the inbox row before the handler runs: at most once. A decision: it began before. Raises
+        DatabaseAway."""
+        try:
+            with self.database.writing(self.engine, self.wait) as connection, connection.begin():
+                if inbox.claim(connection, work.consumer.name, work.message_id) is None:
+                    return Known(DONE)
+        except Exception as error:
+            return self._after_failure([work], error)[0][1]
+        work.is_claimed = True
+        reach("after-attempt")
+        return None
+
     def begin_fenced(self, work: Work) -> None:
         """Commit a fencing number for a run that is about to begin. Raises DatabaseAway."""
         try:
@@ -140,6 +164,8 @@ class Handling:
         """What the middleware makes of a failure."""
         if isinstance(error, Skip):
             return Skipped()
+        if work.is_claimed:
+            return Dead(f"failed, and is to run at most once: {error}", error)
         for each in reversed(self.middleware):
             decision = each.failed(work, error)
             if decision is not None:
@@ -158,19 +184,63 @@ class Handling:
             connection.commit()
             reach("in-commit", connection)
 
+    def _transact_batch(self, group: Sequence[Work], handled: Handled) -> Generator[Call, None, None]:
+        """One call, one transaction, an inbox row each."""
+        with self.database.writing(self.engine, self.wait) as connection:
+            connection.begin()
+            opened = self._open_session(connection)
+            session: HandlerSession = getattr(opened, "sync_session", opened)
+            try:
+                known = [(work, self._claim(session, work)) for work in group]
+                handled += [(work, decision) for work, decision in known if decision is not None]
+                works = [work for work, decision in known if decision is None]
+                if works:
+                    yield from self._call_batch(works, opened, session)
+                    handled += [(work, Done()) for work in works]
+                else:
+                    Session.commit(session)
+            finally:
+                _close(session)
+            reach("before-commit", connection)
+            connection.commit()
+            reach("in-commit", connection)
+
+    def _call_batch(self, works: Sequence[Work], opened: Any, session: HandlerSession) -> Generator[Call, None, None]:
+        """Raises _BatchFailed, and what is the database's."""
+        token = self.database.token(session.connection())
+        context = self._context(works[0])
+        context.batch = tuple(self._context(work) for work in works)
+        failure = yield from self._call(Call(works, [work.body for work in works], opened, context))
+        failure = failure or _misuse(session)
+        if failure is None:
+            failure = self._complete(session, context, token, works[0])
+        if failure is not None:
+            raise failure if self.database.trouble(failure) is not Trouble.HANDLER else _BatchFailed
+
+    def _singly(self, group: Sequence[Work]) -> Steps:
+        """A batch failed: each of its messages in a transaction of its own, so that one does not fail the others."""
+        handled: Handled = []
+        for work in group:
+            handled += yield from self.run([work])
+        return handled
+
     def _one(self, connection: Connection, work: Work) -> Generator[Call, None, Decision]:
         opened = self._open_session(connection)
         session: HandlerSession = getattr(opened, "sync_session", opened)
         try:
             known = self._claim(session, work)
             if known is not None:
+                Session.commit(session)
                 return known
             token = self.database.token(session.connection())
             context = self._context(work)
-            failure = yield from self._call(Call(work, opened, context))
+            body = work.body
+            if work.consumer.is_batch:
+                body, context.batch = [work.body], (self._context(work),)
+            failure = yield from self._call(Call([work], body, opened, context))
             failure = failure or _misuse(session)
             if failure is None:
-                failure = self._complete(session, context, token, connection)
+                failure = self._complete(session, context, token, work)
             if failure is None:
                 return Done()
         finally:
@@ -179,10 +249,11 @@ class Handling:
 
     def _claim(self, session: HandlerSession, work: Work) -> Known | None:
         connection = session.connection()
+        if work.is_claimed:
+            return None
         attempts = inbox.claim(connection, work.consumer.name, work.message_id)
         if attempts is None:
             row = inbox.find(connection, work.consumer.name, work.message_id)
-            Session.commit(session)
             return Known(row.state if row else "gone")
         if not work.is_counted:
             work.attempt = attempts + 1
@@ -203,32 +274,37 @@ class Handling:
         )
 
     def _call(self, call: Call) -> Generator[Call, None, Exception | None]:
-        called: list[Middleware] = []
+        called: list[tuple[Middleware, Work]] = []
         try:
             for each in self.middleware:
-                each.before(call.work)
-                called.append(each)
+                for work in call.works:
+                    each.before(work)
+                    called.append((each, work))
             yield call
         except Exception as error:
             return error
         finally:
             call.context.end()
-            for each in reversed(called):
-                each.after(call.work)
+            for each, work in reversed(called):
+                each.after(work)
         return None
 
-    def _complete(
-        self, session: HandlerSession, context: Context, token: Any, connection: Connection
-    ) -> Exception | None:
+    def _complete(self, session: HandlerSession, context: Context, token: Any, work: Work) -> Exception | None:
         """Outbox rows and the health check; the savepoint is released. What went wrong, if it is the handler's."""
         try:
             session.flush()
-            if not self.database.is_ours(connection, token):
-                raise TransactionLost("the handler's transaction is aborted, or is another one than it was given")
+            health = self.database.health(session.connection(), token)
+            if health is Health.ENDED:
+                raise _Ended(work, "it is not the transaction that the handler was given")
+            if health is Health.ABORTED:
+                raise TransactionLost("the transaction is aborted: the handler swallowed a database error")
             outbox.add(session.connection(), self.app, context.published)
-            Session.commit(session)
         except (sa.exc.SQLAlchemyError, TransactionLost) as error:
             return error
+        try:
+            Session.commit(session)
+        except sa.exc.SQLAlchemyError as error:
+            raise _Ended(work, str(error)) from error
         return None
 
     def _failed(self, connection: Connection, work: Work, error: Exception) -> Decision:
@@ -238,8 +314,8 @@ class Handling:
         if not self.database.savepoints:
             connection.rollback()
             connection.begin()
-        elif not self.database.is_ours(connection, None):
-            raise _Ended(work, error)
+        elif self.database.health(connection, None) is Health.ENDED:
+            raise _Ended(work, f"{type(error).__name__}: {error}")
         return recording.record(connection, self.app, work, self.decide(work, error))
 
     def _after_failure(self, group: Sequence[Work], error: Exception) -> Handled:
@@ -254,22 +330,33 @@ class Handling:
 
     def _found(self, connection: Connection, work: Work, error: Exception, trouble: Trouble) -> Decision:
         if isinstance(error, _Ended) and error.work is work:
-            ended = Misuse(f"the handler ended its transaction: {error.__cause__}")
-            return recording.record(connection, self.app, work, Dead(str(ended), ended), force=True)
+            return self._ended(connection, work, error)
         row = inbox.find(connection, work.consumer.name, work.message_id)
         if row is not None and row.state != "open":
             return Known(row.state)
         recording.take_back_attempt(connection, work)
         return GiveBack(trouble.value if trouble is not Trouble.HANDLER else f"its group failed: {error}")
 
+    def _ended(self, connection: Connection, work: Work, error: "_Ended") -> Decision:
+        """The handler ended its transaction. If by a commit its effects cannot be undone: it must not run again."""
+        row = inbox.find(connection, work.consumer.name, work.message_id)
+        if row is not None and row.state == DONE:
+            misuse = Misuse(f"the handler committed its transaction by itself: {error}")
+            return recording.record(connection, self.app, work, Dead(str(misuse), misuse), force=True)
+        lost = TransactionLost(f"the transaction was rolled back under the handler: {error}")
+        return recording.record(connection, self.app, work, self.decide(work, lost))
+
 
 class _Ended(Exception):
-    """A handler ended the group's transaction, behind the session's back."""
+    """The group's transaction was ended by a handler, or by a database error that it swallowed."""
 
-    def __init__(self, work: Work, cause: Exception) -> None:
-        super().__init__(str(work))
+    def __init__(self, work: Work, why: str) -> None:
+        super().__init__(why)
         self.work = work
-        self.__cause__ = cause
+
+
+class _BatchFailed(Exception):
+    """By its handler."""
 
 
 def _misuse(session: HandlerSession) -> Misuse | None:

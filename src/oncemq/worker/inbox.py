@@ -82,14 +82,16 @@ def note_error(connection: Connection, consumer: str, message_id: str, error: st
     connection.execute(sa.update(INBOX).where(which).values(error=error, changed_at_ms=now_ms()))
 
 
-def close(connection: Connection, consumer: str, message_id: str, state: str, error: str | None = None) -> bool:
-    """Set an open or new message done or dead. False: it was so already."""
+def close(
+    connection: Connection, consumer: str, message_id: str, state: str, error: str | None = None, *, force: bool = False
+) -> bool:
+    """Set an open or new message done or dead; with force a done one too. False: it was so already."""
     values = {"consumer": consumer, "message_id": message_id, "changed_at_ms": now_ms(), "error": error}
     insert = _insert(connection, INBOX).values(state=state, attempts=0, **values)
     closed = insert.on_conflict_do_update(
         index_elements=["consumer", "message_id"],
         set_={"state": state, "changed_at_ms": now_ms(), "error": insert.excluded.error},
-        where=INBOX.c.state == OPEN,
+        where=INBOX.c.state.in_([OPEN, DONE] if force else [OPEN]),
     ).returning(INBOX.c.attempts)
     return connection.execute(closed).first() is not None
 

@@ -141,6 +141,7 @@ class WorkerProcess:
     def _offer(self, delivery: Delivery) -> None:
         """On the broker's thread."""
         consumer: Consumer = self._consumers[delivery.queue]
+        self._log.debug("message.delivered", message_id=delivery.message_id, redelivered=delivery.redelivered)
         if switches.broken("ack-first"):
             self._broker.settle(Acknowledge(delivery))
         work = Work(consumer, delivery)

@@ -16,7 +16,7 @@ KILLER = "its process died in every attempt"
 def record(connection: Connection, app: str, work: Work, decision: Decision, *, force: bool = False) -> Decision:
     """Write a decision; the one that holds: another copy of the message may have been settled meanwhile.
 
-    force: a dead letter even so, since the handler committed its inbox row by itself.
+    force: a dead letter even if its inbox row is done, since the handler committed it by itself.
     """
     name, message_id = work.consumer.name, work.message_id
     match decision:
@@ -26,12 +26,13 @@ def record(connection: Connection, app: str, work: Work, decision: Decision, *, 
             elif inbox.count_attempt(connection, name, message_id, _text(error)) is None:
                 return Known(DONE)
         case Dead(reason):
-            if message_id and not inbox.close(connection, name, message_id, DEAD, reason) and not force:
+            forced = force or work.is_claimed
+            if message_id and not inbox.close(connection, name, message_id, DEAD, reason, force=forced):
                 return Known(DONE)
             outbox.add(connection, app, [dead_letter(work, decision)])
             reach("in-dead-lettering", connection)
         case Skipped():
-            if not inbox.close(connection, name, message_id, DONE):
+            if not work.is_claimed and not inbox.close(connection, name, message_id, DONE):
                 return Known(DONE)
     return decision
 

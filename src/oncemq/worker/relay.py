@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 from structlog import get_logger
 
 from oncemq.worker import outbox
@@ -82,7 +82,7 @@ class Relay:
 
     def publish_once(self) -> int:
         """Publish what is there now. How many were confirmed. Raises what broker and database raise."""
-        with self._reading() as connection:
+        with self._database.reading(self._engine) as connection:
             rows = outbox.unsent(connection, self._app, BATCH_MAX)
         confirmed = 0
         while rows:
@@ -91,9 +91,6 @@ class Relay:
             confirmed += len(first) - len(stuck)
             rows = [row for row in rows if _key(row) not in stuck]
         return confirmed
-
-    def _reading(self) -> Connection:
-        return self._engine.connect().execution_options(oncemq_read_only=True)
 
     def _publish_rows(self, rows: Sequence[Unsent]) -> set[str]:
         """Keys of those that the broker did not take."""

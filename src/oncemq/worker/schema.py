@@ -3,6 +3,7 @@
 oncemq_inbox   one row a (consumer, message id) that was begun
 oncemq_outbox  one row a message that is to be published, until the broker confirmed it
 oncemq_fence   the last fencing number of a consumer
+oncemq_request one row a request of a web client that had an Idempotency-Key
 oncemq_schema  which version of these tables is there
 
 A change of the tables is a new entry of `MIGRATIONS`; `migrate` runs those that the database has not had, in order, in
@@ -64,15 +65,33 @@ FENCE: Final = sa.Table(
     sa.Column("number", sa.BigInteger, nullable=False),
 )
 
+REQUEST: Final = sa.Table(
+    "oncemq_request",
+    METADATA,
+    sa.Column("app", sa.String(100), primary_key=True),
+    sa.Column("client", sa.String(200), primary_key=True),
+    sa.Column("request_key", sa.String(200), primary_key=True),
+    sa.Column("body_sha256", sa.String(64), nullable=False),
+    sa.Column("answer", sa.LargeBinary, nullable=False),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+)
+
 SCHEMA: Final = sa.Table("oncemq_schema", METADATA, sa.Column("version", sa.Integer, primary_key=True))
 
 MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (
-    lambda connection: METADATA.create_all(connection, tables=[INBOX, OUTBOX, FENCE]),
+    lambda connection: METADATA.create_all(connection, tables=[INBOX, OUTBOX, FENCE, REQUEST]),
 )
 
 
 class SchemaIsNewer(Exception):
     """The tables were made by a later version of the library."""
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether there is nothing to migrate."""
+    if not sa.inspect(connection).has_table(SCHEMA.name):
+        return False
+    return bool(connection.scalar(sa.select(sa.func.max(SCHEMA.c.version))) == len(MIGRATIONS))
 
 
 def migrate(connection: Connection) -> None:

@@ -19,6 +19,8 @@ class Work:
     attempt: int = 1
     is_counted: bool = False
     """Its attempt was committed before it began."""
+    is_claimed: bool = False
+    """Its inbox row was committed before it began: it runs at most once."""
     fence: int | None = None
 
     def __str__(self) -> str:

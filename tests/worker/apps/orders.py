@@ -3,6 +3,7 @@ itself."""
 
 import asyncio
 import os
+import re
 import time
 from typing import Any
 
@@ -74,6 +75,10 @@ def before(order: Order, ctx: Context) -> None:
 def after(order: Order) -> None:
     """What goes wrong when the effects are there already."""
     match order.does:
+        case "nap":
+            time.sleep(float(os.environ["TEST_NAP_S"]))
+        case "hold-gil":
+            assert not re.fullmatch(r"(x|x)*y", "x" * int(os.environ["TEST_REGEX"]))
         case "fail-late":
             raise ValueError("after the effects")
         case "reject":
@@ -103,6 +108,9 @@ def misuse(tx: Session, order: Order) -> None:
             driver.commit()
         case "swallow":
             swallow(tx)
+        case "publish-outside":
+            with Session(tx.connection().engine) as other:
+                app.publish_sync(INVOICES, {"order_id": order.id}, tx=other)
         case "slow":
             time.sleep(60)
 
@@ -120,7 +128,8 @@ def charge(order: Order, tx: Session, ctx: Context) -> None:
     """The sync handler."""
     before(order, ctx)
     tx.add(Charge(order_id=order.id, amount=order.total, attempt=ctx.attempt))
-    ctx.publish(INVOICES, {"order_id": order.id}, ordering_key=f"order-{order.id}")
+    to = f"{QUEUE}-nowhere" if order.does == "publish-nowhere" else INVOICES
+    ctx.publish(to, {"order_id": order.id}, ordering_key=f"order-{order.id}")
     misuse(tx, order)
     after(order)
 
@@ -156,6 +165,24 @@ def charge_fenced(order: Order, tx: Session, ctx: Context) -> None:
     with open(os.environ["TEST_RUNS"], "a") as file:
         file.write(f"fence {ctx.fence} {order.id}\n")
     charge(order, tx, ctx)
+
+
+@app.consumer(f"{QUEUE}-once", effects="at_most_once")
+def notify(order: Order, tx: Session, ctx: Context) -> None:
+    """A notification: better never than twice."""
+    charge(order, tx, ctx)
+
+
+@app.consumer(f"{QUEUE}-batch", retry=RETRY)
+def charge_batch(orders: list[Order], tx: Session, ctx: Context) -> None:
+    """Many at a time."""
+    with open(os.environ["TEST_RUNS"], "a") as file:
+        file.write(f"batch {len(orders)}\n")
+    for order, one in zip(orders, ctx.batch, strict=True):
+        before(order, one)
+        tx.add(Charge(order_id=order.id, amount=order.total, attempt=one.attempt))
+        ctx.publish(INVOICES, {"order_id": order.id})
+        after(order)
 
 
 @app.consumer(INVOICES, retry=RETRY)

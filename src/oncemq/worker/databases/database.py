@@ -9,13 +9,16 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from oncemq.worker.schema import migrate
+from oncemq.worker.schema import is_current, migrate
+
+READ_ONLY: Final = "oncemq_read_only"
+"""An execution option: the transaction needs no lock to write."""
 
 Wait = Callable[[Callable[[], None]], None]
 """Runs something that blocks: directly on a thread, on another thread under an event loop."""
@@ -32,6 +35,14 @@ class Trouble(enum.Enum):
     """Run it again at once. No attempt."""
     HANDLER = "the handler's"
     """An attempt."""
+
+
+class Health(enum.Enum):
+    """What a COMMIT would do now."""
+
+    OURS = "commit what the handler did in the transaction that it was given"
+    ABORTED = "roll back, and say nothing"
+    ENDED = "something else: the transaction is over, or is another one"
 
 
 class UnsafeDatabase(Exception):
@@ -67,8 +78,8 @@ class Database(ABC):
         """What tells this transaction from any other, once it has written."""
 
     @abstractmethod
-    def is_ours(self, connection: Connection, token: Any) -> bool:
-        """Whether the transaction would commit, and is still that of the token."""
+    def health(self, connection: Connection, token: Any) -> Health:
+        """Of the transaction that the token is of; None: of any."""
 
     @abstractmethod
     @contextmanager
@@ -89,10 +100,19 @@ class Database(ABC):
         """The longest time that a handler has."""
 
     def prepare(self, engine: Engine) -> None:
-        """Check it and bring the tables to this version."""
-        with self.writing(engine, run_here) as connection, connection.begin():
+        """Check it and bring the tables to this version. What is so already waits for no writer."""
+        with self.reading(engine) as connection:
             self.check(connection)
+            if is_current(connection):
+                return
+        with self.writing(engine, run_here) as connection, connection.begin():
             migrate(connection)
+
+    @contextmanager
+    def reading(self, engine: Engine) -> Iterator[Connection]:
+        """A connection that only reads."""
+        with engine.connect() as connection:
+            yield connection.execution_options(**{READ_ONLY: True})
 
     @contextmanager
     def transaction(self, engine: Engine) -> Iterator[Connection]:

@@ -16,13 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from oncemq.worker.databases.database import Database, Trouble, UnsafeDatabase, Wait, is_disconnect
+from oncemq.worker.databases.database import READ_ONLY, Database, Health, Trouble, UnsafeDatabase, Wait, is_disconnect
 from oncemq.worker.steps import ConnectionLost
 
 BUSY_TIMEOUT_MS: Final = 10_000
-"""For writers that do not know of the flock: the application's own sessions."""
-READ_ONLY: Final = "oncemq_read_only"
-"""An execution option: the transaction begins without the write lock."""
+"""For writers that do not know of the flock: the application's own sessions. `?timeout=` (seconds) in the URL is
+another."""
 _AWAY: Final = (
     "locked",
     "unable to open",
@@ -48,15 +47,16 @@ class Sqlite(Database):
             raise UnsafeDatabase("a database in memory does not outlive a worker")
         self._url = url
         self._path = Path(url.database)
+        self._busy_timeout = "" if "timeout" in url.query else f"busy_timeout={BUSY_TIMEOUT_MS}"
 
     def engine(self, size: int) -> Engine:
         engine = sa.create_engine(self._url.set(drivername="sqlite"), pool_size=size + 2)
-        _listen(engine)
+        _listen(engine, self._busy_timeout)
         return engine
 
     def async_engine(self, size: int) -> AsyncEngine:
         engine = create_async_engine(self._url.set(drivername="sqlite+aiosqlite"), pool_size=size + 2)
-        _listen(engine.sync_engine)
+        _listen(engine.sync_engine, self._busy_timeout)
         return engine
 
     def trouble(self, error: BaseException) -> Trouble:
@@ -70,9 +70,9 @@ class Sqlite(Database):
         """None: the message's savepoint is the token, since it cannot be released in another transaction."""
         return None
 
-    def is_ours(self, connection: Connection, token: Any) -> bool:
+    def health(self, connection: Connection, token: Any) -> Health:
         driver: Any = connection.connection.driver_connection
-        return bool(driver.in_transaction)
+        return Health.OURS if driver.in_transaction else Health.ENDED
 
     @contextmanager
     def writing(self, engine: Engine, wait: Wait) -> Iterator[Connection]:
@@ -122,12 +122,14 @@ class _Lock:
         os.close(self._descriptor)
 
 
-def _listen(engine: Engine) -> None:
+def _listen(engine: Engine, busy_timeout: str) -> None:
+    pragmas = list(filter(None, ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", busy_timeout]))
+
     @sa.event.listens_for(engine, "connect")
     def connected(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # the driver would begin by itself, late, and not before a SAVEPOINT
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON"):
+        for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

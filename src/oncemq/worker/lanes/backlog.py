@@ -68,10 +68,18 @@ class Backlog:
         return self._is_open
 
     def _group(self) -> list[Work]:
-        """A suspect is a group of its own."""
+        """A suspect is a group of its own; messages for a batch handler are one, of that handler alone."""
         group: list[Work] = []
-        while self._waiting and len(group) < self._group_max:
-            if self._waiting[0].delivery.redelivered:
-                return group or [self._waiting.popleft()]
+        while self._waiting and self._joins(group, self._waiting[0]):
             group.append(self._waiting.popleft())
         return group
+
+    def _joins(self, group: list[Work], work: Work) -> bool:
+        if not group:
+            return True
+        first = group[0]
+        if first.delivery.redelivered or work.delivery.redelivered:
+            return False
+        if first.consumer.is_batch or work.consumer.is_batch:
+            return work.consumer is first.consumer and len(group) < first.consumer.batch_max
+        return len(group) < self._group_max

@@ -94,6 +94,8 @@ class Lane(ABC):
         if len(message_id) > MESSAGE_ID_CHARACTERS_MAX:
             return Dead(f"a message id of more than {MESSAGE_ID_CHARACTERS_MAX} characters")
         work.message_id = message_id
+        if consumer.effects == "at_most_once":
+            return self.handling.begin_once(work)
         if delivery.redelivered:
             decision = self.handling.begin_attempt(work)
             if decision is not None:

@@ -111,11 +111,11 @@ def _advance(steps: Steps, error: Exception | None) -> Call | Handled:
 
 
 async def _call(call: Call) -> None:
-    consumer = call.work.consumer
+    consumer = call.consumer
     token = CURRENT.set(call.context)
     try:
         async with asyncio.timeout(consumer.time_limit_s) as limit:
-            await consumer.function(call.work.body, **consumer.arguments(call.session, call.context))
+            await consumer.function(call.body, **consumer.arguments(call.session, call.context))
     except TimeoutError as error:
         if limit.expired():
             raise TimeLimitExceeded(f"the handler ran longer than {consumer.time_limit_s} s") from error

@@ -64,10 +64,10 @@ def drive(steps: Steps) -> Handled:
 
 
 def _call(call: Call) -> None:
-    consumer = call.work.consumer
+    consumer = call.consumer
     token = CURRENT.set(call.context)
     try:
-        consumer.function(call.work.body, **consumer.arguments(call.session, call.context))
+        consumer.function(call.body, **consumer.arguments(call.session, call.context))
     except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
         raise HandlerEnded(repr(error)) from error
     finally:
