@@ -21,6 +21,7 @@ _SMALLEST = {
     "disk-reserve-bytes": 0,
     "checkpoint-bytes": 1,
     "segment-bytes": 1024 * 1024,
+    "transient-memory-bytes": 0,
     "queue-name-reuse-seconds": 0,
     "drain-seconds": 0,
 }
@@ -77,6 +78,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
     """Size of new files of the journal, allocated at once; space is given back file by file."""
     checkpoint_bytes: int = 64 * 1024 * 1024
     """A checkpoint begins when that much was journalled since the last one: it bounds the time of a restart."""
+    transient_memory_bytes: int = 128 * 1024 * 1024
+    """Contents of transient messages that are kept in memory; more go to files without a name."""
     queue_name_reuse_seconds: int = 0
     """How long the name of a deleted queue stays taken (60 on Amazon SQS)."""
     drain_seconds: int = 10

@@ -23,6 +23,7 @@ from oncemq.engine.checkpointer import Checkpointer
 from oncemq.engine.contents import Contents
 from oncemq.engine.engine import Engine
 from oncemq.engine.recovery import recover
+from oncemq.engine.transient import TransientContents
 from oncemq.journal.batch import BLOCK_BYTES
 from oncemq.journal.disk import FolderDisk, lock_folder
 from oncemq.net.amqp_listener import AmqpConnection
@@ -58,7 +59,8 @@ class Server:
         folder = Path(configuration.data)
         lock = lock_folder(folder)
         disk = FolderDisk(folder)
-        recovered = recover(disk, secrets.token_bytes(16), configuration.segment_bytes & -BLOCK_BYTES)
+        transient = TransientContents(folder, configuration.transient_memory_bytes)
+        recovered = recover(disk, secrets.token_bytes(16), configuration.segment_bytes & -BLOCK_BYTES, transient)
         recovered.machine.state.headers_of = headers_of
         loop = asyncio.get_running_loop()
         clock = Clock(recovered.journal.last_now_ms)

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from oncemq.core import timers
 from oncemq.core.host import Host, Partition
 from oncemq.core.limits import BLOCK_ENTRIES, TIMER_BUCKET_MS
-from oncemq.core.messages import SEGMENT_SHIFT
-from oncemq.core.model import BLOCK_SHIFT, DELAYED, GONE, LEASED, READY
+from oncemq.core.messages import SEGMENT_SHIFT, Messages
+from oncemq.core.model import BLOCK_SHIFT, DELAYED, GONE, LEASED, READY, TRANSIENT
 from oncemq.core.queue import Queue
+from oncemq.core.transient import ContentsInMemory, TransientMessages
 
 
 def wrong_counts(state: Partition, *, timers: bool = True) -> list[str]:
@@ -21,7 +22,10 @@ def wrong_counts(state: Partition, *, timers: bool = True) -> list[str]:
             wrong += [f"{queue.name}: {each}" for each in _wrong_in_queue(queue)]
             if timers:
                 wrong += [f"{queue.name}: {each}" for each in _wrong_in_timers(state, queue)]
-        wrong += _wrong_in_messages(host)
+        entries = Counter(message for queue in host.queues.values() for _, message, _ in _live(queue))
+        durable = Counter({message: count for message, count in entries.items() if message < TRANSIENT})
+        wrong += _wrong_in_messages(host.messages, durable)
+        wrong += [f"transient: {each}" for each in _wrong_in_messages(host.messages.transient, entries - durable)]
         wrong += list(_wrong_in_consumers(host))
         waiting = {parked.number for queue in host.queues.values() for parked in queue.parked.values()}
         if waiting != {parked.number for parked in host.parked_at.values()}:
@@ -62,6 +66,11 @@ def _wrong_in_queue(queue: Queue) -> Iterator[str]:
     for name, state in (("ready", READY), ("delayed", DELAYED), ("leased", LEASED)):
         if getattr(queue, name) != states[state]:
             yield f"{name} is {getattr(queue, name)}, counted {states[state]}"
+    transient = sum(message >= TRANSIENT for _, message, _ in _live(queue))
+    if queue.transient_entries != (0 if queue.transient else transient):
+        yield f"{queue.transient_entries} transient entries, counted {transient}"
+    if queue.transient_entries != sum(block.transient for block in queue.blocks.values()):
+        yield "its blocks do not say how many transient entries there are"
     if queue.group_counts != groups:
         yield f"group counts are {queue.group_counts}, counted {dict(groups)}"
     if sorted(queue.group_names) != sorted(groups) or len(queue.group_numbers) != len(groups):
@@ -112,12 +121,8 @@ def _wrong_in_consumers(host: Host) -> Iterator[str]:
             yield f"channel {channel.address} says {channel.unsettled} unsettled, its consumers {held}"
 
 
-def _wrong_in_messages(host: Host) -> Iterator[str]:
-    """References, live messages, and live messages by segment."""
-    table = host.messages
-    entries: Counter[int] = Counter()
-    for queue in host.queues.values():
-        entries.update(message for _, message, _ in _live(queue))
+def _wrong_in_messages(table: Messages, entries: Counter[int]) -> Iterator[str]:
+    """References, live messages, and live messages by segment. `entries`: how many hold each message."""
     references: Counter[int] = Counter()
     segments: Counter[int] = Counter()
     for number, block in table.blocks.items():
@@ -133,5 +138,9 @@ def _wrong_in_messages(host: Host) -> Iterator[str]:
         yield f"references are {dict(references)}, entries hold {dict(entries)}"
     if table.live != len(references):
         yield f"{table.live} messages are said to live, counted {len(references)}"
-    if table.live_in_segment != segments:
+    if isinstance(table, TransientMessages):
+        kept = table.contents.by_position if isinstance(table.contents, ContentsInMemory) else {}
+        if len(kept) != len(references):
+            yield f"{len(kept)} contents are kept for {len(references)} messages"
+    elif table.live_in_segment != segments:
         yield f"by segment {table.live_in_segment}, counted {dict(segments)}"

@@ -177,6 +177,8 @@ class Driver:
 
     def body(self, received: ReceivedMessage) -> str:
         """The body of a received message, from where the journal keeps it."""
+        if received.content is not None:
+            return received.content.body.decode()
         return self.bodies[received.position].decode()
 
     def host(self, name: str = "/") -> Host:

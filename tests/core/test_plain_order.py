@@ -16,19 +16,25 @@ def new_queue() -> Queue:
     return Queue(1, 1, "q", Settings(), {}, 0, Pieces(encode_piece))
 
 
+def add(queue: Queue, first_message: int, count: int, priority: int = 0, group: str | None = None) -> int:
+    first = queue.next_entry.get(priority, priority << PRIORITY_SHIFT)
+    queue.add(first, first_message, count, 0, 0, group)
+    return first
+
+
 def test_the_highest_priority_comes_first_and_within_it_the_first_place() -> None:
     queue = new_queue()
-    low = queue.add(1, 2, 0, 0, None, priority=0)
-    high = queue.add(3, 2, 0, 0, None, priority=9)
-    middle = queue.add(5, 1, 0, 0, None, priority=4)
-    later = queue.add(6, 1, 0, 0, None, priority=9)
+    low = add(queue, 1, 2, priority=0)
+    high = add(queue, 3, 2, priority=9)
+    middle = add(queue, 5, 1, priority=4)
+    later = add(queue, 6, 1, priority=9)
     assert queue.order.peek(10, 0) == [high, high + 1, later, middle, low, low + 1]
     assert high >> PRIORITY_SHIFT == 9
 
 
 def test_a_returned_entry_is_handed_out_at_its_place() -> None:
     queue = new_queue()
-    queue.add(1, 5, 0, 0, None)
+    add(queue, 1, 5)
     queue.lease([0, 1, 2], 1, 0, 0)
     assert queue.order.peek(2, 0) == [3, 4]
     queue.release([1], 0, True, True)
@@ -39,7 +45,7 @@ def test_a_returned_entry_is_handed_out_at_its_place() -> None:
 def test_two_hundred_thousand_entries_over_blocks_that_come_and_go() -> None:
     queue = new_queue()
     for start in range(0, 200_000, 1_000):
-        queue.add(start + 1, 1_000, 0, 0, None)
+        add(queue, start + 1, 1_000)
     assert len(queue.blocks) == 4
     token = 1
     seen: list[int] = []
@@ -60,19 +66,19 @@ def test_two_hundred_thousand_entries_over_blocks_that_come_and_go() -> None:
 
 def test_a_run_that_goes_over_the_end_of_a_block() -> None:
     queue = new_queue()
-    queue.add(1, BLOCK_ENTRIES - 3, 0, 0, None)
-    assert queue.add(BLOCK_ENTRIES - 2, 10, 0, 0, "g") == BLOCK_ENTRIES - 3
+    add(queue, 1, BLOCK_ENTRIES - 3)
+    assert add(queue, BLOCK_ENTRIES - 2, 10, group="g") == BLOCK_ENTRIES - 3
     assert [len(block.state) for block in queue.blocks.values()] == [BLOCK_ENTRIES, 7]
     assert [queue.group_of(entry) for entry in (0, BLOCK_ENTRIES - 3, BLOCK_ENTRIES + 6)] == [0, 1, 1]
 
 
 def test_numbers_are_not_used_twice_after_a_purge() -> None:
     queue = new_queue()
-    queue.add(1, 10, 0, 0, None)
-    queue.add(11, 10, 0, 0, None, priority=3)
+    add(queue, 1, 10)
+    add(queue, 11, 10, priority=3)
     assert sorted(queue.clear()) == list(range(1, 21))
-    assert queue.add(21, 1, 0, 0, None) == BLOCK_ENTRIES
-    assert queue.add(22, 1, 0, 0, None, priority=3) == (3 << PRIORITY_SHIFT) + BLOCK_ENTRIES
+    assert add(queue, 21, 1) == BLOCK_ENTRIES
+    assert add(queue, 22, 1, priority=3) == (3 << PRIORITY_SHIFT) + BLOCK_ENTRIES
     assert queue.order.peek(5, 0) == [(3 << PRIORITY_SHIFT) + BLOCK_ENTRIES, BLOCK_ENTRIES]
 
 
@@ -86,7 +92,7 @@ def test_random_changes_against_a_sorted_list() -> None:
         what = dice.randrange(4)
         if what == 0:
             count, priority = dice.randrange(1, 50), dice.randrange(3)
-            first = queue.add(1, count, 0, 0, None, priority)
+            first = add(queue, 1, count, priority)
             ready.update(range(first, first + count))
         elif what == 1:
             entries = queue.order.peek(dice.randrange(1, 30), 0)

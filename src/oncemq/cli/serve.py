@@ -27,6 +27,7 @@ USAGE_STATUS = 2
 @click.option("--tls-key", help="PEM file of the certificate's key.")
 @click.option("--disk-reserve-bytes", help="Refuse sends while less is free.  [default: 536870912]")
 @click.option("--segment-bytes", help="Size of the journal's files, allocated at once.  [default: 67108864]")
+@click.option("--transient-memory-bytes", help="Transient messages in memory; more spill.  [default: 134217728]")
 @click.option("--checkpoint-bytes", help="Bytes journalled between checkpoints.  [default: 67108864]")
 @click.option("--queue-name-reuse-seconds", help="How long a deleted queue's name stays taken.  [default: 0]")
 @click.option("--drain-seconds", help="Wait that long for open requests at the end.  [default: 10]")

@@ -14,7 +14,7 @@ from oncemq.core import apply_system, records, timers
 from oncemq.core.exchange import PREDECLARED, Exchange
 from oncemq.core.host import Host, Partition
 from oncemq.core.limits import DELETED_NAMES_MS, MOVE_TASKS_KEPT_PER_QUEUE
-from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, PRIORITY_SHIFT, Block, MoveTask
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, TRANSIENT, TRANSIENT_QUEUE, Block, MoveTask
 from oncemq.core.queue import Queue
 from oncemq.core.settings import Settings, changed
 
@@ -44,17 +44,25 @@ def _identity_set(state: Partition, record: records.IdentitySet, now_ms: int, pl
     state.system.identity_key = record.identity_key
 
 
+def _server_started(state: Partition, record: records.ServerStarted, now_ms: int, places: Places) -> None:
+    state.pieces.touch(state.system)
+    state.system.starts = record.starts
+    for host in state.hosts.values():
+        host.started(record.starts)
+
+
 def _host_created(state: Partition, record: records.HostCreated, now_ms: int, places: Places) -> None:
     state.pieces.touch(state.system)
-    host = Host(record.host, record.name, state.pieces)
+    host = Host(record.host, record.name, state.pieces, state.contents)
     host.description, host.tags = record.description, record.tags
     host.next_queue, host.messages.next = state.system.first_queue, state.system.first_message
     host.next_consumer = state.system.first_consumer
+    host.started(state.system.starts, state.system.first_transient)
     state.pieces.created(host)
     state.hosts[record.name] = state.hosts_by_number[record.host] = host
     for name, kind in PREDECLARED.items():
         traits = {"type": kind, "durable": True, "auto_delete": False, "internal": False, "arguments": {}}
-        _add_exchange(state, host, name, traits)
+        _add_exchange(state, host, host.next_exchange, name, traits)
     state.system.next_host = record.host + 1
 
 
@@ -62,11 +70,16 @@ def _queue_created(state: Partition, record: records.QueueCreated, now_ms: int, 
     host = state.hosts_by_number[record.host]
     host.touch()
     settings = changed(Settings(), record.settings)
-    queue = Queue(host.number, record.queue, record.name, settings, record.tags, now_ms, state.pieces)
-    state.pieces.created(queue)
+    transient = record.queue >= TRANSIENT_QUEUE
+    pieces = state.unwritten if transient else state.pieces
+    queue = Queue(host.number, record.queue, record.name, settings, record.tags, now_ms, pieces)
+    pieces.created(queue)
     host.queues[record.name] = host.queues_by_number[record.queue] = queue
     queue.weigh(host.messages)
-    host.next_queue = record.queue + 1
+    if transient:
+        host.next_transient_queue = record.queue + 1
+    else:
+        host.next_queue = record.queue + 1
 
 
 def _queue_changed(state: Partition, record: records.QueueChanged, now_ms: int, places: Places) -> None:
@@ -97,10 +110,11 @@ def _queue_deleted(state: Partition, record: records.QueueDeleted, now_ms: int, 
     host.touch()
     host.messages.unreference(queue.clear())
     queue.deduplication.clear()
-    state.pieces.dropped(queue)
+    queue.pieces.dropped(queue)
     del host.queues[queue.name], host.queues_by_number[queue.number]
     host.tasks = {number: task for number, task in host.tasks.items() if task.source != queue.number}
-    _remember_deleted(host.deleted_ms, queue.name, now_ms)
+    if not queue.transient:
+        _remember_deleted(host.deleted_ms, queue.name, now_ms)
 
 
 def _remember_deleted(deleted_ms: dict[str, int], name: str, now_ms: int) -> None:
@@ -113,18 +127,16 @@ def _remember_deleted(deleted_ms: dict[str, int], name: str, now_ms: int) -> Non
 def _published(state: Partition, record: records.Published, now_ms: int, places: Places) -> None:
     host = state.hosts_by_number[record.host]
     host.touch()  # it holds the next message's number
-    count = len(places.positions)
-    first_message = host.messages.add(places.positions, places.lengths, len(record.queues))
-    assert first_message == record.first_message, "message numbers are given in order"
+    first_message, count = record.first_message, len(places.positions)
+    host.messages.store(first_message, places.positions, places.lengths, len(record.queues))
     for number, first_entry, expires_ms in record.queues:
         queue = host.queues_by_number[number]
-        priority = first_entry >> PRIORITY_SHIFT
-        entry = queue.add(first_message, count, now_ms, record.due_ms, record.group, priority, expires_ms)
-        assert entry == first_entry, "entry numbers are given in order"
+        queue.add(first_entry, first_message, count, now_ms, record.due_ms, record.group, expires_ms)
         if expires_ms:
-            state.timers.add_all(expires_ms, host.number, number, timers.EXPIRY, range(entry, entry + count))
+            items = range(first_entry, first_entry + count)
+            state.timers.add_all(expires_ms, host.number, number, timers.EXPIRY, items)
         if record.due_ms:
-            items = range(entry, entry + count)
+            items = range(first_entry, first_entry + count)
             state.timers.add_all(record.due_ms, host.number, number, timers.ENTRY, items)
         if not queue.retention_due_ms:
             watch_retention(state, queue, now_ms)
@@ -137,7 +149,11 @@ def _delivered(state: Partition, record: records.Delivered, now_ms: int, places:
     host, queue = _queue(state, record.host, record.queue)
     host.touch()
     queue.lease(record.entries, record.first_token, now_ms, record.due_ms)
-    host.next_token = record.first_token + len(record.entries)
+    next_token = record.first_token + len(record.entries)
+    if next_token > TRANSIENT:
+        host.next_transient_token = next_token
+    else:
+        host.next_token = next_token
     if record.due_ms:
         state.timers.add_all(record.due_ms, host.number, queue.number, timers.ENTRY, record.entries)
     if record.attempt is not None:
@@ -170,7 +186,6 @@ def _moved(state: Partition, record: records.Moved, now_ms: int, places: Places)
     host, source = _queue(state, record.host, record.source)
     host.touch()
     target = host.queues_by_number[record.target]
-    next_entry = record.first_entry
     for offset, entry in enumerate(record.entries):
         block, index = source.blocks[entry >> BLOCK_SHIFT], entry & BLOCK_MASK
         number = source.group_of(entry)
@@ -180,13 +195,13 @@ def _moved(state: Partition, record: records.Moved, now_ms: int, places: Places)
         sent_ms = block.sent_ms[index] if keeps_age else now_ms
         if not record.kept:
             position, length = host.messages.place(message)
-            message = host.messages.add((position,), (length,), 1)
-            assert message == record.first_message + offset, "message numbers are given in order"
-        new_entry = target.add(message, 1, sent_ms, 0, group)
-        assert new_entry == next_entry, "entry numbers are given in order"
-        next_entry += 1
+            message = record.first_message + offset
+            host.messages.store(message, (position,), (length,), 1)
+        new_entry = record.first_entry + offset
+        target.add(new_entry, message, 1, sent_ms, 0, group)
         if record.kept:
-            target.carry(new_entry, source, entry, source.name)
+            target.carry(new_entry, block.deliveries[index], block.failures[index], block.first_delivery_ms[index])
+            target.label(new_entry, source.name)
         held = source.remove((entry,))
         if not record.kept:
             host.messages.unreference(held)
@@ -203,14 +218,11 @@ def _dead_lettered(state: Partition, record: records.DeadLettered, now_ms: int, 
     old = block.message[record.entry & BLOCK_MASK]
     if record.queues:
         position, length = host.messages.place(old)
-        message = host.messages.add((position,), (length,), len(record.queues))
-        assert message == record.first_message, "message numbers are given in order"
-        host.messages.set_afterlife(message, record.afterlife)
-    for number, first_entry, expires_ms in record.queues:
+        host.messages.store(record.first_message, (position,), (length,), len(record.queues))
+        host.messages.set_afterlife(record.first_message, record.afterlife)
+    for number, entry, expires_ms in record.queues:
         target = host.queues_by_number[number]
-        priority = first_entry >> PRIORITY_SHIFT
-        entry = target.add(record.first_message, 1, now_ms, 0, None, priority, expires_ms)
-        assert entry == first_entry, "entry numbers are given in order"
+        target.add(entry, record.first_message, 1, now_ms, 0, None, expires_ms)
         if expires_ms:
             state.timers.add(expires_ms, host.number, number, timers.EXPIRY, entry)
         watch_retention(state, target, now_ms)
@@ -218,17 +230,42 @@ def _dead_lettered(state: Partition, record: records.DeadLettered, now_ms: int, 
     source.attempts.void((record.entry,))
 
 
+def _rewritten(state: Partition, record: records.Rewritten, now_ms: int, places: Places) -> None:
+    host = state.hosts_by_number[record.host]
+    host.touch()
+    host.messages.store(record.first_message, places.positions, places.lengths, len(record.queues))
+    if record.afterlife is not None:
+        host.messages.set_afterlife(record.first_message, record.afterlife)
+    for number, entry, expires_ms in record.queues:
+        queue = host.queues_by_number[number]
+        queue.add(entry, record.first_message, 1, record.sent_ms, 0, record.group, expires_ms)
+        queue.carry(entry, record.deliveries, record.failures, record.first_delivery_ms)
+        if record.source is not None:
+            queue.label(entry, record.source)
+        if expires_ms:
+            state.timers.add(expires_ms, host.number, number, timers.EXPIRY, entry)
+        watch_retention(state, queue, now_ms)
+    task = host.tasks.get(record.task)
+    if task is not None:
+        task.moved += 1
+
+
 def _exchange_declared(state: Partition, record: records.ExchangeDeclared, now_ms: int, places: Places) -> None:
     host = state.hosts_by_number[record.host]
     host.touch()
-    _add_exchange(state, host, record.name, record.traits)
+    _add_exchange(state, host, record.exchange, record.name, record.traits)
 
 
-def _add_exchange(state: Partition, host: Host, name: str, traits: dict[str, Any]) -> None:
-    exchange = Exchange(host.number, host.next_exchange, name, traits, state.pieces)
-    state.pieces.created(exchange)
-    host.exchanges[name] = host.exchanges_by_number[exchange.number] = exchange
-    host.next_exchange += 1
+def _add_exchange(state: Partition, host: Host, number: int, name: str, traits: dict[str, Any]) -> None:
+    transient = number >= TRANSIENT_QUEUE
+    pieces = state.unwritten if transient else state.pieces
+    exchange = Exchange(host.number, number, name, traits, pieces)
+    pieces.created(exchange)
+    host.exchanges[name] = host.exchanges_by_number[number] = exchange
+    if transient:
+        host.next_transient_exchange = number + 1
+    else:
+        host.next_exchange = number + 1
 
 
 def _exchange_deleted(state: Partition, record: records.ExchangeDeleted, now_ms: int, places: Places) -> None:
@@ -236,7 +273,7 @@ def _exchange_deleted(state: Partition, record: records.ExchangeDeleted, now_ms:
     host.touch()
     exchange = host.exchanges_by_number.pop(record.exchange)
     del host.exchanges[exchange.name]
-    state.pieces.dropped(exchange)
+    exchange.pieces.dropped(exchange)
 
 
 def _bound(state: Partition, record: records.Bound, now_ms: int, places: Places) -> None:
@@ -331,6 +368,7 @@ def oldest_in_block(block: Block) -> int:
 
 APPLY: dict[type[records.Record], Callable[[Partition, Any, int, Places], None]] = {
     records.IdentitySet: _identity_set,
+    records.ServerStarted: _server_started,
     records.HostCreated: _host_created,
     records.QueueCreated: _queue_created,
     records.QueueChanged: _queue_changed,
@@ -344,6 +382,7 @@ APPLY: dict[type[records.Record], Callable[[Partition, Any, int, Places], None]]
     records.Removed: _removed,
     records.Moved: _moved,
     records.DeadLettered: _dead_lettered,
+    records.Rewritten: _rewritten,
     records.ExchangeDeclared: _exchange_declared,
     records.ExchangeDeleted: _exchange_deleted,
     records.Bound: _bound,

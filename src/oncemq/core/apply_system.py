@@ -23,6 +23,9 @@ def _host_deleted(state: Partition, record: records.HostDeleted, now_ms: int, pl
     system.first_queue = max(system.first_queue, host.next_queue)
     system.first_message = max(system.first_message, (host.messages.next >> BLOCK_SHIFT) + 1 << BLOCK_SHIFT)
     system.first_consumer = max(system.first_consumer, host.next_consumer)
+    transient = host.messages.transient
+    system.first_transient = max(system.first_transient, transient.next, host.next_transient_token)
+    transient.let_all_go()
     for user in state.users.values():
         user.forget_host(host.number)
     for piece in host.all_pieces():

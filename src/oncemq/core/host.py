@@ -6,11 +6,12 @@ from typing import Any
 from oncemq.core.consumer import Channel, Consumer
 from oncemq.core.exchange import Exchange
 from oncemq.core.messages import Messages
-from oncemq.core.model import Content, MoveTask, Parked, Piece
+from oncemq.core.model import TRANSIENT_QUEUE, Content, MoveTask, Parked, Piece
 from oncemq.core.pieces import HOST, SYSTEM, Pieces, key_of
 from oncemq.core.policies import Policy
 from oncemq.core.queue import Queue
 from oncemq.core.timers import Timers
+from oncemq.core.transient import Contents, TransientMessages, Unwritten, first_number
 from oncemq.core.user import User
 
 DEFAULT_HOST = "/"
@@ -24,6 +25,7 @@ class Host(Piece):
         "account",
         "channels",
         "consumers",
+        "contents",
         "deleted_ms",
         "description",
         "exchanges",
@@ -36,6 +38,9 @@ class Host(Piece):
         "next_queue",
         "next_task",
         "next_token",
+        "next_transient_exchange",
+        "next_transient_queue",
+        "next_transient_token",
         "number",
         "operator_policies",
         "parked_at",
@@ -49,7 +54,7 @@ class Host(Piece):
         "tasks",
     )
 
-    def __init__(self, number: int, name: str, pieces: Pieces) -> None:
+    def __init__(self, number: int, name: str, pieces: Pieces, contents: Contents) -> None:
         super().__init__(key_of(HOST, number))
         self.number, self.name, self.pieces = number, name, pieces
         self.account = DEFAULT_ACCOUNT if name == DEFAULT_HOST else name.split("/")[0]
@@ -57,9 +62,14 @@ class Host(Piece):
         self.tags: list[str] = []
         self.queues: dict[str, Queue] = {}
         self.queues_by_number: dict[int, Queue] = {}
-        self.messages = Messages(number, pieces)
+        self.contents = contents
+        """Of transient messages."""
+        self.messages = Messages(number, pieces, TransientMessages(number, contents))
         self.next_queue = 1
         self.next_token = 1
+        self.next_transient_queue = self.next_transient_exchange = TRANSIENT_QUEUE | 1
+        self.next_transient_token = 0
+        """As the message table's next transient number: set by `started`."""
         self.next_task = 1
         self.exchanges: dict[str, Exchange] = {}
         self.exchanges_by_number: dict[int, Exchange] = {}
@@ -81,6 +91,11 @@ class Host(Piece):
         self.parked_at: dict[object, Parked] = {}
         """Asker → its waiting receive. Not durable."""
 
+    def started(self, starts: int, first_transient: int = 0) -> None:
+        """The server has started that many times: what is transient gets numbers that were never given out."""
+        first = max(first_number(starts), first_transient)
+        self.next_transient_token = self.messages.transient.next = first
+
     def forget(self, consumer: Consumer) -> None:
         """It gets nothing more. What it holds counts on its channel until it is settled."""
         del consumer.channel.consumers[consumer.number]
@@ -92,9 +107,11 @@ class Host(Piece):
     def all_pieces(self) -> Iterator[Piece]:
         """Itself and all that is in it, in the order in which they load."""
         yield self
-        yield from self.exchanges.values()
+        yield from (exchange for exchange in self.exchanges.values() if exchange.number < TRANSIENT_QUEUE)
         yield from self.messages.blocks.values()
         for queue in self.queues.values():
+            if queue.transient:
+                continue
             yield queue
             yield from queue.blocks.values()
             yield from queue.deduplication.generations
@@ -113,9 +130,11 @@ class System(Piece):
         "first_consumer",
         "first_message",
         "first_queue",
+        "first_transient",
         "identity_key",
         "next_host",
         "next_user",
+        "starts",
     )
 
     def __init__(self) -> None:
@@ -127,9 +146,12 @@ class System(Piece):
         self.first_queue = self.first_message = 1
         """What a new virtual host counts from: above what one that is deleted has given out."""
         self.first_consumer = 1
+        self.first_transient = 0
         """The same. Not durable."""
         self.connections: dict[Any, tuple[int, int]] = {}
         """Owner → numbers of its user and of its virtual host. Not durable."""
+        self.starts = 0
+        """How often the server has started."""
 
 
 def _no_headers(content: Content) -> Mapping[str, Any]:
@@ -139,8 +161,12 @@ def _no_headers(content: Content) -> Mapping[str, Any]:
 class Partition:
     """All that one journal holds."""
 
-    def __init__(self, pieces: Pieces) -> None:
+    def __init__(self, pieces: Pieces, contents: Contents) -> None:
         self.pieces = pieces
+        self.contents = contents
+        """Of transient messages."""
+        self.unwritten = Unwritten()
+        """The pieces of transient queues and exchanges."""
         self.system = System()
         pieces.created(self.system)
         self.hosts: dict[str, Host] = {}

@@ -29,16 +29,18 @@ from oncemq.core.decide import (
 from oncemq.core.decide.waking import serve_woken
 from oncemq.core.host import DEFAULT_HOST, Partition
 from oncemq.core.pieces import Pieces
-from oncemq.core.records import HostCreated, IdentitySet, Record
+from oncemq.core.records import HostCreated, IdentitySet, Record, ServerStarted
 from oncemq.core.snapshot import encode_piece
+from oncemq.core.transient import Contents, ContentsInMemory
 from oncemq.core.turn import Addressed, Log, Turn
 
 
 class Machine:
     """The deterministic state machine of one partition."""
 
-    def __init__(self) -> None:
-        self.state = Partition(Pieces(encode_piece))
+    def __init__(self, contents: Contents | None = None) -> None:
+        """`contents` keeps those of transient messages: if not given, memory does."""
+        self.state = Partition(Pieces(encode_piece), contents or ContentsInMemory())
 
     def turn(self, now_ms: int, log: Log, outputs: list[Addressed]) -> Turn:
         """What the decisions of one batch share. `now_ms` never falls from one batch to the next."""
@@ -66,8 +68,8 @@ def _start_server(turn: Turn, command: commands.StartServer, address: Any) -> No
     if not turn.state.system.identity_key:
         turn.emit(IdentitySet(command.identity_key))
         turn.emit(HostCreated(turn.state.system.next_host, DEFAULT_HOST))
+    turn.emit(ServerStarted(turn.state.system.starts + 1))
     for host in list(turn.state.hosts.values()):
-        declaring.drop_transient(turn, host)
         delivering.end_channel_leases(turn, host)
 
 

@@ -94,6 +94,11 @@ DELAYED = 2
 LEASED = 3
 """Held by a consumer until its due time, or with due time 0 for as long as its channel lives."""
 
+TRANSIENT = 1 << 62
+"""In the number of a message or a lease token: it lives no longer than the server. See `transient`."""
+TRANSIENT_QUEUE = 1 << 31
+"""In the number of a queue or an exchange, likewise."""
+
 PRIORITY_SHIFT = 48
 BLOCK_SHIFT = 16
 BLOCK_MASK = BLOCK_ENTRIES - 1
@@ -131,6 +136,7 @@ class Block(Piece):
         "source",
         "state",
         "token",
+        "transient",
     )
 
     def __init__(self, key: bytes, number: int) -> None:
@@ -153,6 +159,8 @@ class Block(Piece):
         self.expires_ms: array[int] | None = None
         """When the entry expires (message TTL), 0 for never; made with the first entry that does."""
         self.live = 0
+        self.transient = 0
+        """How many of the live entries are those of transient messages in a durable queue."""
         self.first_live = 0
         """No entry before this index is live."""
         self.in_order = True

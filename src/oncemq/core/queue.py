@@ -4,13 +4,13 @@ Only `apply` calls what changes something here. Every change keeps the columns, 
 and says which message numbers are no longer held.
 """
 
-from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import compress
 from typing import Any
 
 from oncemq.core.attempts import Attempts
+from oncemq.core.columns import extend, extend_expiry, fill, zeros_like
 from oncemq.core.consumer import Consumer
 from oncemq.core.deduplication import Deduplication
 from oncemq.core.limits import BLOCK_ENTRIES
@@ -23,6 +23,8 @@ from oncemq.core.model import (
     LEASED,
     PRIORITY_SHIFT,
     READY,
+    TRANSIENT,
+    TRANSIENT_QUEUE,
     Block,
     Parked,
     Piece,
@@ -70,6 +72,7 @@ class Queue(Piece):
         "settings",
         "sources",
         "tags",
+        "transient_entries",
         "unused_due_ms",
         "used_ms",
     )
@@ -94,6 +97,8 @@ class Queue(Piece):
         self.next_entry: dict[int, int] = {}
         """Priority → number of its next entry."""
         self.ready = self.delayed = self.leased = 0
+        self.transient_entries = 0
+        """How many of them are transient messages in a durable queue."""
         self.group_numbers: dict[str, int] = {}
         self.group_names: dict[int, str] = {}
         self.group_counts: dict[int, int] = {}
@@ -127,6 +132,11 @@ class Queue(Piece):
     def awaited(self) -> bool:
         """Whether somebody waits for its messages."""
         return bool(self.parked or self.consumers)
+
+    @property
+    def transient(self) -> bool:
+        """Whether it lives no longer than the server."""
+        return self.number >= TRANSIENT_QUEUE
 
     @property
     def fifo(self) -> bool:
@@ -168,29 +178,32 @@ class Queue(Piece):
 
     def add(
         self,
+        first: int,
         first_message: int,
         count: int,
         sent_ms: int,
         due_ms: int,
         group: str | None,
-        priority: int = 0,
         expires_ms: int = 0,
-    ) -> int:
-        """Append entries for a run of messages; due_ms 0: ready now. Returns the first entry's number."""
+    ) -> None:
+        """Append entries for a run of messages, from entry `first` on; due_ms 0: ready now."""
         if self.epoch != self.pieces.epoch:
             self.pieces.touch(self)
-        first = self.next_entry.get(priority)
-        if first is None:
-            first = self.next_entry[priority] = priority << PRIORITY_SHIFT
+        priority = first >> PRIORITY_SHIFT
+        if first != self.next_entry.get(priority):
+            self._skip_to(first)
         group_number = NO_GROUP if group is None else self._join_group(group, count)
         state = DELAYED if due_ms else READY
         left = count
         while left:
             block = self._tail(priority)
             length = min(left, BLOCK_ENTRIES - len(block.state))
-            self._extend(block, first_message + count - left, length, state, sent_ms, due_ms, group_number)
+            extend(block, first_message + count - left, length, state, sent_ms, due_ms, group_number)
             if expires_ms or block.expires_ms is not None:
-                _extend_expiry(block, length, expires_ms)
+                extend_expiry(block, length, expires_ms)
+            if first_message >= TRANSIENT and not self.transient:
+                block.transient += length
+                self.transient_entries += length
             self.next_entry[priority] += length
             left -= length
         if due_ms:
@@ -200,7 +213,6 @@ class Queue(Piece):
             if self.messages is not None:
                 self.ready_bytes += sum(map(self.messages.length, range(first_message, first_message + count)))
         self._tell_order(first, count, state, group_number, sent_ms)
-        return first
 
     def _tell_order(self, first: int, count: int, state: int, group: int, sent_ms: int) -> None:
         order = self.order
@@ -214,48 +226,34 @@ class Queue(Piece):
             order.sent(group, sent_ms)
 
     def _tail(self, priority: int) -> Block:
-        number = self.next_entry[priority] >> BLOCK_SHIFT
+        entry = self.next_entry[priority]
+        number = entry >> BLOCK_SHIFT
         block = self.blocks.get(number)
         if block is None:
             block = self.blocks[number] = Block(key_of(BLOCK, self.host, self.number, number), number)
             self.pieces.created(block)
+            if entry & BLOCK_MASK:
+                fill(block, entry & BLOCK_MASK)
         elif block.epoch != self.pieces.epoch:
             self.pieces.touch(block)
         return block
 
-    def _extend(
-        self, block: Block, first_message: int, count: int, state: int, sent_ms: int, due_ms: int, group: int
-    ) -> None:
-        if block.sent_ms and sent_ms < block.sent_ms[-1]:
-            block.in_order = False
-            if sent_ms < block.oldest_ms:
-                block.oldest_ms = sent_ms
-        if group and block.group is None:
-            block.group = _zeros_like(block.deliveries)
-        if count == 1:
-            block.state.append(state)
-            block.message.append(first_message)
-            block.sent_ms.append(sent_ms)
-            block.due_ms.append(due_ms)
-            for column in (block.deliveries, block.failures, block.first_delivery_ms, block.leased_ms, block.token):
-                column.append(0)
-            if block.group is not None:
-                block.group.append(group)
-            if block.source is not None:
-                block.source.append(0)
-        else:
-            block.state.extend(bytes((state,)) * count)
-            block.message.extend(range(first_message, first_message + count))
-            block.sent_ms.extend((sent_ms,) * count)
-            block.due_ms.extend((due_ms,) * count)
-            zeros = (0,) * count
-            for column in (block.deliveries, block.failures, block.first_delivery_ms, block.leased_ms, block.token):
-                column.extend(zeros)
-            if block.group is not None:
-                block.group.extend((group,) * count)
-            if block.source is not None:
-                block.source.extend(zeros)
-        block.live += count
+    def _skip_to(self, entry: int) -> None:
+        """The first entry of its priority; or the places before it were given to transient messages, of which the
+        journal does not know.
+        """
+        priority = entry >> PRIORITY_SHIFT
+        before = self.next_entry.get(priority, priority << PRIORITY_SHIFT)
+        assert before <= entry, "entry numbers are given in order"
+        self.next_entry[priority] = entry
+        block = self.blocks.get(before >> BLOCK_SHIFT)
+        if block is not None and before < entry:
+            same = block.number == entry >> BLOCK_SHIFT
+            self.pieces.touch(block)
+            fill(block, entry & BLOCK_MASK if same else BLOCK_ENTRIES)
+            if not same and not block.live:
+                self.pieces.dropped(block)
+                del self.blocks[block.number]
 
     def lease(self, entries: Sequence[int], first_token: int, now_ms: int, due_ms: int) -> None:
         """Ready entries are handed out under tokens from first_token on; due_ms 0: bound to a channel."""
@@ -313,7 +311,11 @@ class Queue(Piece):
         for entry in entries:
             block = self.touched(entry)
             index = entry & BLOCK_MASK
-            messages.append(block.message[index])
+            message = block.message[index]
+            messages.append(message)
+            if message >= TRANSIENT and not self.transient:
+                block.transient -= 1
+                self.transient_entries -= 1
             group = NO_GROUP if block.group is None else block.group[index]
             self._change(block, index, GONE)
             self.order.gone(entry)
@@ -325,19 +327,21 @@ class Queue(Piece):
                 del self.blocks[block.number]
         return messages
 
-    def carry(self, entry: int, origin: "Queue", origin_entry: int, label: str | None) -> None:
-        """A moved entry keeps what its origin knew of it; `label` names the queue it was dead-lettered from."""
-        source, index = origin.blocks[origin_entry >> BLOCK_SHIFT], origin_entry & BLOCK_MASK
-        block, own = self.touched(entry), entry & BLOCK_MASK
-        block.deliveries[own] = source.deliveries[index]
-        block.failures[own] = source.failures[index]
-        block.first_delivery_ms[own] = source.first_delivery_ms[index]
-        if label is not None:
-            if label not in self.sources:
-                self.sources.append(label)
-            if block.source is None:
-                block.source = _zeros_like(block.deliveries)
-            block.source[own] = self.sources.index(label) + 1
+    def carry(self, entry: int, deliveries: int, failures: int, first_delivery_ms: int) -> None:
+        """An entry that was just added keeps what was known of it in the queue that it came from."""
+        block, index = self.touched(entry), entry & BLOCK_MASK
+        block.deliveries[index] = deliveries
+        block.failures[index] = failures
+        block.first_delivery_ms[index] = first_delivery_ms
+
+    def label(self, entry: int, source: str) -> None:
+        """An entry that was just added came from that queue as a dead letter."""
+        block = self.touched(entry)
+        if source not in self.sources:
+            self.sources.append(source)
+        if block.source is None:
+            block.source = zeros_like(block.deliveries)
+        block.source[entry & BLOCK_MASK] = self.sources.index(source) + 1
 
     def clear(self) -> list[int]:
         """All entries are gone; returns the messages that they held."""
@@ -348,7 +352,7 @@ class Queue(Piece):
             self.pieces.dropped(block)
         self.blocks.clear()
         self.next_entry = {p: (n + BLOCK_MASK) >> BLOCK_SHIFT << BLOCK_SHIFT for p, n in self.next_entry.items()}
-        self.ready = self.delayed = self.leased = self.ready_bytes = 0
+        self.ready = self.delayed = self.leased = self.ready_bytes = self.transient_entries = 0
         self.group_numbers, self.group_names, self.group_counts = {}, {}, {}
         self.attempts = Attempts()
         self.order = Fifo(self) if self.fifo else Plain(self)
@@ -405,14 +409,3 @@ class Queue(Piece):
                     self.order.ready(base | index)
                 elif state:
                     self.order.held(base | index)
-
-
-def _zeros_like(column: "array[int]") -> "array[int]":
-    return array(column.typecode, bytes(len(column) * column.itemsize))
-
-
-def _extend_expiry(block: Block, count: int, expires_ms: int) -> None:
-    """Fill the column up to the entries that were just appended to the others."""
-    if block.expires_ms is None:
-        block.expires_ms = array("q", bytes(8 * (len(block.state) - count)))
-    block.expires_ms.extend((expires_ms,) * count)

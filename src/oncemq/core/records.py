@@ -29,6 +29,12 @@ class IdentitySet(Record, array_like=True):
     identity_key: bytes
 
 
+class ServerStarted(Record, array_like=True):
+    """The server starts for the `starts`th time; what was transient is gone."""
+
+    starts: int
+
+
 class HostCreated(HostRecord, array_like=True):
     name: str
     description: str = ""
@@ -151,6 +157,25 @@ class DeadLettered(HostRecord, array_like=True):
     first_message: int
     queues: list[tuple[int, int, int]]
     afterlife: Afterlife
+
+
+class Rewritten(HostRecord, array_like=True):
+    """A message went from what is transient to what is durable, or back, and was stored anew for it: by dead-lettering
+    or by a move task. That it left its old queue is a Removed. `queues` and the contents (one) as in Published.
+    """
+
+    first_message: int
+    queues: list[tuple[int, int, int]]
+    sent_ms: int
+    group: str | None
+    afterlife: Afterlife | None
+    source: str | None
+    """The queue that it was dead-lettered from, which SQS shows."""
+    deliveries: int
+    failures: int
+    first_delivery_ms: int
+    task: int
+    contents: list[Content]
 
 
 class ExchangeDeclared(HostRecord, array_like=True):

@@ -129,6 +129,8 @@ class Run(msgspec.Struct):
     mandatory: bool = False
     group: str | None = None
     """Message group: one after another in a FIFO queue, in turn with others elsewhere."""
+    persistent: bool = True
+    """Whether it is to outlive the server (delivery mode 2)."""
     deduplication: bytes | None = None
     """Deduplication id, for the queues that look at it."""
     refusal_if_topic: Refusal | None = None

@@ -20,9 +20,12 @@ from oncemq.core.messages import SEGMENT_SHIFT
 from oncemq.core.model import (
     BLOCK_SHIFT,
     DELAYED,
+    GONE,
     LEASED,
     PRIORITY_SHIFT,
     READY,
+    TRANSIENT,
+    TRANSIENT_QUEUE,
     Afterlife,
     Block,
     MessageBlock,
@@ -41,6 +44,7 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.decode
 
 BLOCK_COLUMNS = ("message", "sent_ms", "deliveries", "failures", "first_delivery_ms", "leased_ms", "token", "due_ms")
+OPTIONAL_COLUMNS = ("group", "source", "expires_ms")
 MESSAGE_COLUMNS = ("position", "length", "references")
 
 
@@ -67,7 +71,7 @@ def encode_piece(piece: Piece) -> bytes:
 
 
 def _encode_system(system: System) -> Any:
-    counters = system.next_host, system.next_user, system.first_queue, system.first_message
+    counters = system.next_host, system.next_user, system.first_queue, system.first_message, system.starts
     return system.identity_key, counters
 
 
@@ -75,7 +79,7 @@ def _encode_host(host: Host) -> Any:
     return (
         host.name,
         (host.next_queue, host.next_token, host.next_task, host.messages.next, host.next_exchange),
-        list(host.tasks.values()),
+        [task for task in host.tasks.values() if max(task.source, task.destination) < TRANSIENT_QUEUE],
         host.deleted_ms,
         (host.description, host.tags),
         [*host.policies.values(), *host.operator_policies.values()],
@@ -100,11 +104,31 @@ def _encode_queue(queue: Queue) -> Any:
 
 
 def _encode_block(block: Block) -> Any:
+    if block.transient:
+        if block.live == block.transient:
+            return None
+        block = _durable_part(block)
     columns = [_column_bytes(getattr(block, name)) for name in BLOCK_COLUMNS]
-    optional = [
-        None if column is None else _column_bytes(column) for column in (block.group, block.source, block.expires_ms)
-    ]
+    given = (getattr(block, name) for name in OPTIONAL_COLUMNS)
+    optional = [None if column is None else _column_bytes(column) for column in given]
     return block.in_order, bytes(block.state), columns, optional
+
+
+def _durable_part(block: Block) -> Block:
+    """A copy of the block in which transient messages are gone without a trace but their places."""
+    part = Block(block.key, block.number)
+    part.in_order, part.state, part.sent_ms = block.in_order, bytearray(block.state), block.sent_ms
+    columns = []
+    for name in (*BLOCK_COLUMNS, *OPTIONAL_COLUMNS):
+        column = getattr(block, name)
+        if column is not None and name != "sent_ms":
+            setattr(part, name, column[:])
+            columns.append(getattr(part, name))
+    for index in [index for index, message in enumerate(block.message) if message >= TRANSIENT]:
+        part.state[index] = GONE
+        for column in columns:
+            column[index] = 0
+    return part
 
 
 def _encode_generation(generation: Generation) -> Any:
@@ -120,7 +144,7 @@ def _encode_user(user: User) -> Any:
 
 
 def _encode_exchange(exchange: Exchange) -> Any:
-    return exchange.name, exchange.traits, exchange.bindings
+    return exchange.name, exchange.traits, [binding for binding in exchange.bindings if not binding.transient]
 
 
 _ENCODE: dict[type[Piece], Callable[[Any], Any]] = {
@@ -168,12 +192,14 @@ def load(state: Partition, pieces: Iterable[tuple[bytes, bytes]]) -> None:
 
 def _load_system(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
     system = state.system
-    system.identity_key, (system.next_host, system.next_user, system.first_queue, system.first_message) = data
+    system.identity_key, counters = data
+    system.next_host, system.next_user, system.first_queue, system.first_message, system.starts = counters
 
 
 def _load_host(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
     name, numbers, tasks, deleted_ms, said, policies = data
-    loaded = Host(host, name, state.pieces)
+    loaded = Host(host, name, state.pieces, state.contents)
+    loaded.started(state.system.starts)
     loaded.next_queue, loaded.next_token, loaded.next_task, loaded.messages.next, loaded.next_exchange = numbers
     loaded.deleted_ms = deleted_ms
     loaded.description, loaded.tags = said
@@ -202,6 +228,8 @@ def _load_queue(state: Partition, host: int, queue: int, index: int, data: Any) 
 
 
 def _load_block(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
+    if data is None:  # all that lived in it was transient
+        return
     in_order, states, columns, (group, source, expires_ms) = data
     owner = state.hosts_by_number[host].queues_by_number[queue]
     block = Block(KEY.pack(BLOCK, host, queue, index), index)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from oncemq.core.apply import APPLY, NOWHERE, Places
 from oncemq.core.commands import QueueCommand
 from oncemq.core.host import Host, Partition
-from oncemq.core.model import Content
+from oncemq.core.model import TRANSIENT, Content
 from oncemq.core.outputs import Output
 from oncemq.core.queue import Queue
 from oncemq.core.records import Record
@@ -19,7 +19,7 @@ class Log(Protocol):
     """Takes records in their order into the batch that gathers, and says where their contents will be kept."""
 
     def write(self, record: Record) -> Places | None:
-        """Places for a Published record, None for any other."""
+        """Places for a Published or Rewritten record, None for any other."""
 
     def content(self, position: int, length_bytes: int) -> Content:
         """A stored content. It never changes, so a decision may rest on it."""
@@ -38,6 +38,17 @@ class Turn:
     def emit(self, record: Record) -> None:
         """It happened: into the batch, and into the state."""
         APPLY[type(record)](self.state, record, self.now_ms, self.log.write(record) or NOWHERE)
+
+    def emit_transient(self, record: Record, places: Places = NOWHERE) -> None:
+        """It happened to what lives no longer than the server: into the state alone."""
+        APPLY[type(record)](self.state, record, self.now_ms, places)
+
+    def content(self, host: Host, message: int) -> Content:
+        """The content of a held message."""
+        position, length_bytes = host.messages.place(message)
+        if message >= TRANSIENT:
+            return host.contents.content(position, length_bytes)
+        return self.log.content(position, length_bytes)
 
     def wake(self, host: Host, queue: Queue) -> None:
         """Look after the command whether this queue has something for those who wait on it."""

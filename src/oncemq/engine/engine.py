@@ -172,7 +172,8 @@ class Engine:
         messages = carried(output)
         if self.answer_early:
             for message in messages:
-                message.content = self._gathering.contents.get(message.position)
+                if message.content is None:
+                    message.content = self._gathering.contents.get(message.position)
         if self.contents.fill(messages):
             self._deliver(address, output)
         else:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from oncemq.core.apply import NOWHERE
 from oncemq.core.machine import Machine
 from oncemq.core.snapshot import load
+from oncemq.core.transient import Contents
 from oncemq.journal.checkpoint import CheckpointStore
 from oncemq.journal.codec import decode_payload
 from oncemq.journal.disk import Disk
@@ -22,12 +23,15 @@ class Recovered(NamedTuple):
     replayed_records: int
 
 
-def recover(disk: Disk, new_identity: bytes, segment_bytes: int = SEGMENT_BYTES) -> Recovered:
-    """Load and replay. `new_identity` (16 random bytes) names a journal that is new.
+def recover(
+    disk: Disk, new_identity: bytes, segment_bytes: int = SEGMENT_BYTES, contents: Contents | None = None
+) -> Recovered:
+    """Load and replay. `new_identity` (16 random bytes) names a journal that is new; `contents` will keep those of
+    transient messages (None: memory, without a limit).
 
     Raises JournalCorrupt, CheckpointCorrupt, JournalVersion or RecordCorrupt, each naming the place.
     """
-    machine = Machine()
+    machine = Machine(contents)
     store = CheckpointStore(disk)
     checkpoint = store.load()
     if checkpoint is not None:

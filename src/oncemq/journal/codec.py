@@ -1,7 +1,7 @@
 """Records as bytes, and back.
 
 A batch's payload is records one after another: tag (1 byte), length of the fields (4 bytes, little-endian), the
-fields as a MessagePack array in the order of the record's class. After a Published record follow its contents,
+fields as a MessagePack array in the order of the record's class. After a record of WITH_CONTENTS follow its contents,
 whose lengths are its last field.
 
 A content: CRC32C of the rest (4), length of the properties (4), kind (1), properties, body. It is checked whenever
@@ -49,6 +49,8 @@ TAGS: dict[int, type[records.Record]] = {
     21: records.PolicySet,
     22: records.PolicyCleared,
     23: records.ExchangeGoverned,
+    24: records.ServerStarted,
+    25: records.Rewritten,
     41: system_records.HostDescribed,
     42: system_records.HostDeleted,
     43: system_records.UserSet,
@@ -61,7 +63,8 @@ TAGS: dict[int, type[records.Record]] = {
 """A tag is never given to another record; a record whose fields change gets a new one."""
 
 TAG_OF = {record: tag for tag, record in TAGS.items()}
-PUBLISHED = TAG_OF[records.Published]
+WITH_CONTENTS = (records.Published, records.Rewritten)
+"""Records that end with contents: in their place their lengths are written, and they follow."""
 
 
 class RecordCorrupt(JournalError):
@@ -72,23 +75,17 @@ class ContentCorrupt(JournalError):
     """The stored bytes of a message fail their checksum."""
 
 
-class PublishedFields(msgspec.Struct, array_like=True):
-    """Published as it is written: lengths in place of contents."""
-
-    host: int
-    first_message: int
-    queues: list[tuple[int, int, int]]
-    due_ms: int
-    group: str | None
-    deduplication: bytes | None
-    deduplication_window_ms: int
-    lengths: list[int]
+def _as_written(record: type[records.Record]) -> type[Any]:
+    """The record with lengths in place of contents."""
+    if record not in WITH_CONTENTS:
+        return record
+    fields = [(field.name, field.type) for field in msgspec.structs.fields(record) if field.name != "contents"]
+    return msgspec.defstruct(record.__name__, [*fields, ("lengths", list[int])], array_like=True)
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decoders: dict[int, msgspec.msgpack.Decoder[Any]] = {
-    tag: msgspec.msgpack.Decoder(PublishedFields if record is records.Published else record)
-    for tag, record in TAGS.items()
+    tag: msgspec.msgpack.Decoder(_as_written(record)) for tag, record in TAGS.items()
 }
 
 
@@ -108,7 +105,7 @@ def decode_content(stored: bytes) -> Content:
 
 
 def encode_record(record: records.Record) -> bytes:
-    """Any record but Published."""
+    """Any record without contents."""
     fields = _encode(record)
     return FRAME.pack(TAG_OF[type(record)], len(fields)) + fields
 
@@ -127,11 +124,17 @@ def encode_published(record: records.Published, lengths: list[int]) -> bytes:
             lengths,
         )
     )
-    return FRAME.pack(PUBLISHED, len(fields)) + fields
+    return FRAME.pack(TAG_OF[records.Published], len(fields)) + fields
+
+
+def encode_with_contents(record: records.Record, lengths: list[int]) -> bytes:
+    """Any record of WITH_CONTENTS, as `encode_published` does the one that is hot."""
+    fields = _encode((*msgspec.structs.astuple(record)[:-1], lengths))
+    return FRAME.pack(TAG_OF[type(record)], len(fields)) + fields
 
 
 def decode_payload(payload: memoryview | bytes, position: int) -> Iterator[tuple[records.Record, Places | None]]:
-    """The records of a payload that starts at `position`. A Published comes without contents, but with their places."""
+    """The records of a payload that starts at `position`. Those with contents come without, but with their places."""
     at, end = 0, len(payload)
     while at < end:
         if end - at < FRAME.size:
@@ -145,7 +148,7 @@ def decode_payload(payload: memoryview | bytes, position: int) -> Iterator[tuple
         except msgspec.MsgspecError as error:
             raise RecordCorrupt(f"record {tag} at byte {at} of a batch: {error}") from error
         at += length
-        if not isinstance(fields, PublishedFields):
+        if TAGS[tag] not in WITH_CONTENTS:
             yield fields, None
             continue
         positions = []
@@ -154,17 +157,4 @@ def decode_payload(payload: memoryview | bytes, position: int) -> Iterator[tuple
             at += stored_length
         if at > end:
             raise RecordCorrupt(f"the contents of a record end behind their batch at byte {end}")
-        yield _published(fields), Places(positions, fields.lengths)
-
-
-def _published(fields: PublishedFields) -> records.Published:
-    return records.Published(
-        fields.host,
-        fields.first_message,
-        fields.queues,
-        fields.due_ms,
-        fields.group,
-        fields.deduplication,
-        fields.deduplication_window_ms,
-        [],
-    )
+        yield TAGS[tag](*msgspec.structs.astuple(fields)[:-1], []), Places(positions, fields.lengths)

@@ -1,11 +1,12 @@
 """The batch that gathers: records become bytes as they are made, and contents get their positions."""
 
 from collections.abc import Callable
+from functools import partial
 
 from oncemq.core.apply import Places
 from oncemq.core.model import Content
-from oncemq.core.records import Published, Record
-from oncemq.journal.codec import encode_content, encode_published, encode_record
+from oncemq.core.records import Published, Record, Rewritten
+from oncemq.journal.codec import encode_content, encode_published, encode_record, encode_with_contents
 
 
 class Gathering:
@@ -25,15 +26,19 @@ class Gathering:
 
     def write(self, record: Record) -> Places | None:
         """Append the record."""
-        if type(record) is not Published:
-            frame = encode_record(record)
-            self.parts.append(frame)
-            self.length_bytes += len(frame)
-            return None
-        contents = record.contents
+        if type(record) is Published:
+            return self._write_contents(record.contents, partial(encode_published, record))
+        if type(record) is Rewritten:
+            return self._write_contents(record.contents, partial(encode_with_contents, record))
+        frame = encode_record(record)
+        self.parts.append(frame)
+        self.length_bytes += len(frame)
+        return None
+
+    def _write_contents(self, contents: list[Content], encode: Callable[[list[int]], bytes]) -> Places:
         stored = [encode_content(content) for content in contents]
         lengths = [len(each) for each in stored]
-        frame = encode_published(record, lengths)
+        frame = encode(lengths)
         at = self.position + self.length_bytes + len(frame)
         positions = []
         for content, length in zip(contents, lengths, strict=True):

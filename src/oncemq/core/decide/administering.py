@@ -7,6 +7,7 @@ from oncemq.core import commands
 from oncemq.core.decide.access import refused_access
 from oncemq.core.decide.declaring import drop_queue
 from oncemq.core.decide.governing import change_own, created
+from oncemq.core.decide.lasting import emit_of_queue
 from oncemq.core.host import Host
 from oncemq.core.limits import PURGE_INTERVAL_MS, QUEUES_PER_HOST, TAGS_PER_QUEUE, VIRTUAL_HOSTS
 from oncemq.core.outputs import Done, QueueInfo, QueueNames
@@ -178,7 +179,7 @@ def purge_queue(turn: Turn, host: Host, queue: Queue, command: commands.PurgeQue
     """All messages and remembered deduplication ids go; once in 60 s."""
     if queue.purged_ms is not None and turn.now_ms < queue.purged_ms + PURGE_INTERVAL_MS:
         return PurgeInProgress(queue.name)
-    turn.emit(QueuePurged(host.number, queue.number))
+    emit_of_queue(turn, QueuePurged(host.number, queue.number))
     return Done()
 
 
@@ -191,7 +192,7 @@ def tag_queue(turn: Turn, host: Host, queue: Queue, command: commands.TagQueue) 
     tags = {**queue.tags, **command.tags}
     if len(tags) > TAGS_PER_QUEUE:
         return TooManyTags(TAGS_PER_QUEUE)
-    turn.emit(QueueTagged(host.number, queue.number, tags))
+    emit_of_queue(turn, QueueTagged(host.number, queue.number, tags))
     return Done()
 
 
@@ -199,7 +200,7 @@ def tag_queue(turn: Turn, host: Host, queue: Queue, command: commands.TagQueue) 
 def untag_queue(turn: Turn, host: Host, queue: Queue, command: commands.UntagQueue) -> Done:
     """Keys that are not there do not matter."""
     tags = {key: value for key, value in queue.tags.items() if key not in command.keys}
-    turn.emit(QueueTagged(host.number, queue.number, tags))
+    emit_of_queue(turn, QueueTagged(host.number, queue.number, tags))
     return Done()
 
 
@@ -221,7 +222,7 @@ def _set_policy(turn: Turn, host: Host, queue: Queue, policy: str | Refusal) -> 
     if isinstance(policy, Refusal):
         return policy
     changes = {"policy": policy, "text": {"Policy": policy or None}}
-    turn.emit(QueueChanged(host.number, queue.number, changes))
+    emit_of_queue(turn, QueueChanged(host.number, queue.number, changes))
     return Done()
 
 

@@ -6,12 +6,22 @@ rejection in it (a message that would come back to a queue where it expired) end
 
 from typing import Any
 
+from oncemq.core.decide.lasting import emit_of_entries, is_durable, rewrite
 from oncemq.core.decide.routing import place_in, route
 from oncemq.core.exchange import DEFAULT_EXCHANGE
 from oncemq.core.host import Host
-from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, PRIORITY_SHIFT, READY, Afterlife, Death, route_of
+from oncemq.core.model import (
+    BLOCK_MASK,
+    BLOCK_SHIFT,
+    PRIORITY_SHIFT,
+    READY,
+    TRANSIENT_QUEUE,
+    Afterlife,
+    Death,
+    route_of,
+)
 from oncemq.core.queue import Queue
-from oncemq.core.records import DELETED, EXPIRED, DeadLettered, Removed
+from oncemq.core.records import DELETED, EXPIRED, DeadLettered, Removed, Rewritten
 from oncemq.core.routed_commands import copies
 from oncemq.core.turn import Turn
 
@@ -25,7 +35,7 @@ def dead_letter(turn: Turn, host: Host, queue: Queue, entries: list[int], reason
     exchange = queue.settings.dead_letter_exchange
     if exchange is None or (exchange and exchange not in host.exchanges):
         why = EXPIRED if reason == REASON_EXPIRED else DELETED
-        turn.emit(Removed(host.number, queue.number, entries, why))
+        emit_of_entries(turn, queue, Removed(host.number, queue.number, entries, why))
         return
     for entry in entries:
         afterlife, headers = _afterlife(turn, host, queue, entry, reason, exchange)
@@ -33,9 +43,26 @@ def dead_letter(turn: Turn, host: Host, queue: Queue, entries: list[int], reason
         targets = [each for each in found if not _loops(afterlife, each)]
         priority = entry >> PRIORITY_SHIFT
         places = [place_in(turn, each, priority, None) for each in targets]
-        turn.emit(DeadLettered(host.number, queue.number, entry, host.messages.next, places, afterlife))
+        _bury(turn, host, queue, entry, places, afterlife)
         for target in targets:
             turn.wake(host, target)
+
+
+def _bury(
+    turn: Turn, host: Host, queue: Queue, entry: int, places: list[tuple[int, int, int]], afterlife: Afterlife
+) -> None:
+    durable = not queue.transient and is_durable(queue, entry)
+    across = [place for place in places if place[0] >= TRANSIENT_QUEUE] if durable else places
+    if across:
+        content = turn.content(host, queue.blocks[entry >> BLOCK_SHIFT].message[entry & BLOCK_MASK])
+        rewrite(
+            turn, host, Rewritten(host.number, 0, across, turn.now_ms, None, afterlife, None, 0, 0, 0, 0, [content])
+        )
+    if durable:
+        staying = [place for place in places if place[0] < TRANSIENT_QUEUE]
+        turn.emit(DeadLettered(host.number, queue.number, entry, host.messages.next, staying, afterlife))
+    else:
+        emit_of_entries(turn, queue, Removed(host.number, queue.number, [entry], DELETED))
 
 
 def expire(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> None:
@@ -61,7 +88,7 @@ def _afterlife(
     before = host.messages.afterlife(message)
     headers: dict[str, Any] = {}
     if before is None or exchange != DEFAULT_EXCHANGE:
-        content = turn.log.content(*host.messages.place(message))
+        content = turn.content(host, message)
         headers |= turn.state.headers_of(content)
     if before is not None:
         came_by, keys = before.exchange, before.routing_keys

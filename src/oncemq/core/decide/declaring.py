@@ -1,18 +1,22 @@
 """Exchanges, bindings, and queues as AMQP declares and deletes them."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 from msgspec.structs import replace
 
 from oncemq.core import routed_commands as commands
 from oncemq.core.decide.governing import change_own, created, govern_exchange
+from oncemq.core.decide.lasting import emit_of_entries, emit_of_queue
 from oncemq.core.decide.tasks import end_tasks_of
 from oncemq.core.decide.unused import used
 from oncemq.core.exchange import DEFAULT_EXCHANGE
 from oncemq.core.exchanges import TOPIC, matching
 from oncemq.core.exchanges.bindings import QUEUE, Binding
 from oncemq.core.host import Host
+from oncemq.core.model import TRANSIENT_QUEUE
 from oncemq.core.outputs import Done
 from oncemq.core.plain import plain
 from oncemq.core.queue import Queue
@@ -99,7 +103,10 @@ def _declare_exchange(turn: Turn, host: Host, command: commands.DeclareExchange)
         if command.refusal_if_new is not None:
             return command.refusal_if_new
         kept = {**command.traits, "arguments": plain(command.traits["arguments"])}
-        turn.emit(ExchangeDeclared(host.number, host.next_exchange, command.exchange, kept))
+        if kept["durable"]:
+            turn.emit(ExchangeDeclared(host.number, host.next_exchange, command.exchange, kept))
+        else:
+            turn.emit_transient(ExchangeDeclared(host.number, host.next_transient_exchange, command.exchange, kept))
         govern_exchange(turn, host, host.exchanges[command.exchange])
         return None
     for field in ("type", "durable", "auto_delete", "internal"):
@@ -131,32 +138,33 @@ def delete_exchange(turn: Turn, command: commands.DeleteExchange, address: Any) 
 def _drop_exchange(turn: Turn, host: Host, name: str) -> None:
     _unbind_all(turn, host, lambda binding: (binding.kind, binding.destination) == ("exchange", name))
     if name in host.exchanges:
-        turn.emit(ExchangeDeleted(host.number, host.exchanges[name].number))
+        number = host.exchanges[name].number
+        (turn.emit if number < TRANSIENT_QUEUE else turn.emit_transient)(ExchangeDeleted(host.number, number))
 
 
 def bind(turn: Turn, command: commands.Bind, address: Any) -> None:
     """Answers Done. A binding that is there is not made again."""
     host = turn.state.hosts[command.host]
-    binding = _kept(command.binding)
+    binding = _kept(host, command.binding)
     refused = _refused_topic(host, command) or _refused_binding(host, binding, command.owner)
     if refused is None:
         exchange = host.exchanges[binding.source]
         if binding not in exchange.bindings:
-            turn.emit(Bound(host.number, exchange.number, binding))
+            _emit_binding(turn, Bound(host.number, exchange.number, binding))
     turn.answer(address, refused or Done())
 
 
 def unbind(turn: Turn, command: commands.Unbind, address: Any) -> None:
     """Answers Done."""
     host = turn.state.hosts[command.host]
-    binding = _kept(command.binding)
+    binding = _kept(host, command.binding)
     if binding.source == DEFAULT_EXCHANGE:
         turn.answer(address, ExchangeIsDefault())
         return
     exchange = host.exchanges.get(binding.source)
     refused = _refused_topic(host, command)
     if refused is None and exchange is not None and binding in exchange.bindings:
-        turn.emit(Unbound(host.number, exchange.number, binding))
+        _emit_binding(turn, Unbound(host.number, exchange.number, binding))
         _delete_if_done(turn, host, exchange.name)
     turn.answer(address, refused or Done())
 
@@ -166,8 +174,18 @@ def _refused_topic(host: Host, command: commands.Bind | commands.Unbind) -> Refu
     return command.refusal_if_topic if exchange is not None and exchange.traits["type"] == TOPIC else None
 
 
-def _kept(binding: Binding) -> Binding:
-    return replace(binding, arguments=plain(binding.arguments)) if binding.arguments else binding
+def _kept(host: Host, binding: Binding) -> Binding:
+    """As it is kept: in plain data, and marked if one of its ends is transient."""
+    source = host.exchanges.get(binding.source)
+    end = (host.queues if binding.kind == QUEUE else host.exchanges).get(binding.destination)
+    transient = any(each is not None and each.number >= TRANSIENT_QUEUE for each in (source, end))
+    if not binding.arguments and not transient:
+        return binding
+    return replace(binding, arguments=plain(binding.arguments), transient=transient)
+
+
+def _emit_binding(turn: Turn, record: Bound | Unbound) -> None:
+    (turn.emit_transient if record.binding.transient else turn.emit)(record)
 
 
 def _refused_binding(host: Host, binding: Binding, owner: Any) -> Refusal | None:
@@ -187,7 +205,7 @@ def _unbind_all(turn: Turn, host: Host, goes: Any) -> None:
     for exchange in list(host.exchanges.values()):
         going = [binding for binding in exchange.bindings if goes(binding)]
         for binding in going:
-            turn.emit(Unbound(host.number, exchange.number, binding))
+            _emit_binding(turn, Unbound(host.number, exchange.number, binding))
         if going:
             _delete_if_done(turn, host, exchange.name)
 
@@ -204,7 +222,7 @@ def _delete_if_done(turn: Turn, host: Host, name: str) -> None:
 def declare_queue(turn: Turn, command: commands.DeclareQueue, address: Any) -> None:
     """Answers Declared."""
     host = turn.state.hosts[command.host]
-    name = command.queue or _free_name(host)
+    name = command.queue or _free_name(turn, host)
     queue = host.queues.get(name)
     if name in host.replies:
         turn.answer(address, Declared(name, 0, 1))
@@ -223,7 +241,9 @@ def declare_queue(turn: Turn, command: commands.DeclareQueue, address: Any) -> N
         return
     if queue is None:
         settings = created(host, name, plain(command.settings))
-        turn.emit(QueueCreated(host.number, host.next_queue, name, settings, {}))
+        passing = settings.get("exclusive") or not settings.get("durable", True)
+        number = host.next_transient_queue if passing else host.next_queue
+        emit_of_queue(turn, QueueCreated(host.number, number, name, settings, {}))
         queue = host.queues[name]
         queue.owner = command.owner if queue.settings.exclusive else None
         used(turn, queue)
@@ -244,11 +264,13 @@ def _changes(settings: Settings, given: dict[str, Any]) -> dict[str, Any]:
     return changes
 
 
-def _free_name(host: Host) -> str:
-    number = host.next_queue
-    while f"amq.gen-{number}" in host.queues:
-        number += 1
-    return f"amq.gen-{number}"
+def _free_name(turn: Turn, host: Host) -> str:
+    """A name that was never given before, and that nobody can guess: a client that comes back too late with the name
+    of its exclusive queue must not find another's.
+    """
+    system = turn.state.system
+    given = b"%d %d %d %d" % (host.number, system.starts, host.next_queue, host.next_transient_queue)
+    return "amq.gen-" + urlsafe_b64encode(sha256(system.identity_key + given).digest()[:16]).decode().rstrip("=")
 
 
 def _declared(queue: Queue) -> Declared:
@@ -302,7 +324,7 @@ def drop_queue(turn: Turn, host: Host, queue: Queue) -> None:
     parked, consumers = list(queue.parked.values()), list(queue.consumers)
     queue.consumers.clear()
     _unbind_all(turn, host, lambda binding: (binding.kind, binding.destination) == (QUEUE, queue.name))
-    turn.emit(QueueDeleted(host.number, queue.number))
+    emit_of_queue(turn, QueueDeleted(host.number, queue.number))
     for waiting in parked:
         del host.parked_at[waiting.address]
         turn.answer(waiting.address, QueueDoesNotExist(queue.name))
@@ -322,7 +344,7 @@ def empty_queue(turn: Turn, command: commands.EmptyQueue, address: Any) -> None:
     else:
         entries = queue.order.peek(ENTRIES_PER_EMPTYING, turn.now_ms)
         if entries:
-            turn.emit(Removed(host.number, queue.number, entries, DELETED))
+            emit_of_entries(turn, queue, Removed(host.number, queue.number, entries, DELETED))
         turn.answer(address, Emptied(len(entries)))
 
 
@@ -334,13 +356,3 @@ def close_connection(turn: Turn, command: commands.CloseConnection, address: Any
         drop_queue(turn, host, queue)
     if address is not None:
         turn.answer(address, Done())
-
-
-def drop_transient(turn: Turn, host: Host) -> None:
-    """The server starts: what was declared for the life of the last one goes, and so do leases bound to channels."""
-    for queue in list(host.queues.values()):
-        if not queue.settings.durable or queue.settings.exclusive:
-            drop_queue(turn, host, queue)
-    for exchange in list(host.exchanges.values()):
-        if not exchange.traits["durable"]:
-            _drop_exchange(turn, host, exchange.name)

@@ -12,6 +12,7 @@ from oncemq.core.commands import Lease
 from oncemq.core.consumer import UNLIMITED, Channel, Consumer
 from oncemq.core.decide.dead_lettering import REASON_REJECTED, dead_letter, expire
 from oncemq.core.decide.declaring import drop_queue
+from oncemq.core.decide.lasting import emit_of_entries, lease
 from oncemq.core.decide.receiving import received, serve_parked
 from oncemq.core.decide.replying import end_replies
 from oncemq.core.decide.unused import used
@@ -20,7 +21,7 @@ from oncemq.core.limits import DELIVERIES_PER_STEP
 from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, LEASED
 from oncemq.core.outputs import Done
 from oncemq.core.queue import Queue
-from oncemq.core.records import DELETED, Delivered, LeaseExtended, Released, Removed
+from oncemq.core.records import DELETED, LeaseExtended, Released, Removed
 from oncemq.core.refusals import QueueDoesNotExist
 from oncemq.core.routed_outputs import Consuming, Deliveries, Got, RoutedMessage
 from oncemq.core.routed_refusals import ExclusiveConsumer, QueueLocked
@@ -64,23 +65,23 @@ def _with_room(queue: Queue) -> list[Consumer]:
 
 def _send(turn: Turn, host: Host, queue: Queue, consumer: Consumer, entries: list[int]) -> None:
     due_ms = turn.now_ms + consumer.lease_ms if consumer.lease_ms else 0
-    messages = _lease(turn, host, queue, entries, consumer.no_ack, due_ms)
+    messages = _hand_out(turn, host, queue, entries, consumer.no_ack, due_ms)
     if not consumer.no_ack:
         consumer.unsettled += len(entries)
         consumer.channel.unsettled += len(entries)
     turn.answer(consumer.channel.address, Deliveries(host.name, consumer.number, consumer.tag, messages))
 
 
-def _lease(
+def _hand_out(
     turn: Turn, host: Host, queue: Queue, entries: list[int], no_ack: bool, due_ms: int = 0
 ) -> list[RoutedMessage]:
-    turn.emit(Delivered(host.number, queue.number, entries, host.next_token, due_ms, None))
+    lease(turn, host, queue, entries, due_ms)
     messages = []
     for entry in entries:
         each = received(host, queue, entry)
         messages.append(RoutedMessage(each, each.deliveries > 1, host.messages.afterlife(each.message)))
     if no_ack:
-        turn.emit(Removed(host.number, queue.number, entries, DELETED))
+        emit_of_entries(turn, queue, Removed(host.number, queue.number, entries, DELETED))
     return messages
 
 
@@ -112,13 +113,13 @@ def consume(turn: Turn, command: commands.Consume, address: Any) -> None:
 def extend_leases(turn: Turn, command: commands.ExtendLeases, address: Any) -> None:
     """Answers nothing. A lease that is over is passed over."""
     host = turn.state.hosts[command.host]
-    for lease, number in zip(command.leases, command.consumers, strict=True):
-        consumer, queue = host.consumers.get(number), host.queues_by_number.get(lease.queue)
+    for held, number in zip(command.leases, command.consumers, strict=True):
+        consumer, queue = host.consumers.get(number), host.queues_by_number.get(held.queue)
         if consumer is None or queue is None or not consumer.lease_ms:
             continue
-        if queue.state_of(lease.entry) == LEASED and queue.token_of(lease.entry) == lease.token:
+        if queue.state_of(held.entry) == LEASED and queue.token_of(held.entry) == held.token:
             due_ms = turn.now_ms + consumer.lease_ms
-            turn.emit(LeaseExtended(host.number, queue.number, [lease.entry], due_ms, True))
+            emit_of_entries(turn, queue, LeaseExtended(host.number, queue.number, [held.entry], due_ms, True))
 
 
 def _channel(host: Host, address: Any) -> Channel:
@@ -192,7 +193,7 @@ def get(turn: Turn, command: commands.Get, address: Any) -> None:
     else:
         used(turn, queue)
         entries = queue.order.peek(1, turn.now_ms) if queue.ready else []
-        messages = _lease(turn, host, queue, entries, command.no_ack) if entries else [None]
+        messages = _hand_out(turn, host, queue, entries, command.no_ack) if entries else [None]
         turn.answer(address, Got(host.name, messages[0], queue.ready))
 
 
@@ -220,24 +221,24 @@ def settle(turn: Turn, command: commands.Settle, address: Any) -> None:
 def _held(host: Host, leases: list[Lease]) -> dict[int, list[int]]:
     """Queue number → entries that are still held under the tokens of these leases."""
     held: dict[int, list[int]] = {}
-    for lease in leases:
-        queue = host.queues_by_number.get(lease.queue)
-        block = queue.blocks.get(lease.entry >> BLOCK_SHIFT) if queue is not None else None
+    for each in leases:
+        queue = host.queues_by_number.get(each.queue)
+        block = queue.blocks.get(each.entry >> BLOCK_SHIFT) if queue is not None else None
         if block is None:
             continue
-        index = lease.entry & BLOCK_MASK
-        if index < len(block.state) and block.state[index] == LEASED and block.token[index] == lease.token:
-            entries = held.get(lease.queue)
+        index = each.entry & BLOCK_MASK
+        if index < len(block.state) and block.state[index] == LEASED and block.token[index] == each.token:
+            entries = held.get(each.queue)
             if entries is None:
-                held[lease.queue] = [lease.entry]
+                held[each.queue] = [each.entry]
             else:
-                entries.append(lease.entry)
+                entries.append(each.entry)
     return held
 
 
 def _settle_in(turn: Turn, host: Host, queue: Queue, entries: list[int], outcome: int) -> None:
     if outcome == commands.ACK:
-        turn.emit(Removed(host.number, queue.number, entries, DELETED))
+        emit_of_entries(turn, queue, Removed(host.number, queue.number, entries, DELETED))
     elif outcome == commands.REJECT:
         dead_letter(turn, host, queue, entries, REASON_REJECTED)
     else:
@@ -246,7 +247,7 @@ def _settle_in(turn: Turn, host: Host, queue: Queue, entries: list[int], outcome
 
 def give_back(turn: Turn, host: Host, queue: Queue, entries: list[int], *, failed: bool) -> None:
     """Leases end and their entries are ready again, each in its place, unless they failed too often."""
-    turn.emit(Released(host.number, queue.number, entries, 0, True, failed))
+    emit_of_entries(turn, queue, Released(host.number, queue.number, entries, 0, True, failed))
     limit = queue.settings.delivery_limit
     if limit is not None:
         failures = [queue.blocks[entry >> BLOCK_SHIFT].failures[entry & BLOCK_MASK] for entry in entries]

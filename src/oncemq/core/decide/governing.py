@@ -6,10 +6,12 @@ import msgspec
 
 from oncemq.core import policies
 from oncemq.core import routed_commands as commands
+from oncemq.core.decide.lasting import emit_of_queue
 from oncemq.core.decide.unused import used
 from oncemq.core.exchange import Exchange
 from oncemq.core.host import Host
 from oncemq.core.limits import POLICIES_PER_HOST
+from oncemq.core.model import TRANSIENT_QUEUE
 from oncemq.core.outputs import Done
 from oncemq.core.policies import ALTERNATE_EXCHANGE, Policy, deciding, governed, kind_of, own
 from oncemq.core.queue import Queue
@@ -119,7 +121,7 @@ def change_own(turn: Turn, host: Host, queue: Queue, changes: dict[str, Any]) ->
     differences = changes | _differences(changed(before, changes), wanted)
     if not differences:
         return
-    turn.emit(QueueChanged(host.number, queue.number, differences))
+    emit_of_queue(turn, QueueChanged(host.number, queue.number, differences))
     if queue.settings.expires_ms != before.expires_ms:
         queue.unused_due_ms = 0
         used(turn, queue)
@@ -148,4 +150,5 @@ def govern_exchange(turn: Turn, host: Host, exchange: Exchange) -> None:
     name = policy.name if policy is not None else None
     alternate = policy.definition.get(ALTERNATE_EXCHANGE) if policy is not None else None
     if (name, alternate) != (exchange.traits.get("policy_name"), exchange.traits.get("policy_alternate")):
-        turn.emit(ExchangeGoverned(host.number, exchange.number, name, alternate))
+        governed_by = ExchangeGoverned(host.number, exchange.number, name, alternate)
+        (turn.emit if exchange.number < TRANSIENT_QUEUE else turn.emit_transient)(governed_by)

@@ -9,6 +9,7 @@ from typing import Any
 from oncemq.core.commands import ChangeVisibility, DeleteMessages, Lease, ReturnUndelivered
 from oncemq.core.decide.access import refused_access
 from oncemq.core.decide.dead_lettering import expire
+from oncemq.core.decide.lasting import emit_of_entries
 from oncemq.core.host import Host
 from oncemq.core.limits import LEASE_MS
 from oncemq.core.model import BLOCK_MASK, GONE, LEASED
@@ -38,7 +39,7 @@ def delete_messages(turn: Turn, command: DeleteMessages, address: Any) -> None:
         refused = _deletable(queue, lease, going)
         results.append(refused)
     if going:
-        turn.emit(Removed(host.number, queue.number, list(going), DELETED))
+        emit_of_entries(turn, queue, Removed(host.number, queue.number, list(going), DELETED))
     turn.answer(address, Results(results))
     if queue.awaited:  # in a FIFO queue it may have held others back
         turn.wake(host, queue)
@@ -87,9 +88,9 @@ def _change_one(turn: Turn, host: Host, queue: Queue, lease: Lease, timeout_ms: 
         return VisibilityBeyondMaximum(timeout_ms, LEASE_MS)
     if timeout_ms:
         due_ms = turn.now_ms + timeout_ms
-        turn.emit(LeaseExtended(host.number, queue.number, [lease.entry], due_ms, True))
+        emit_of_entries(turn, queue, LeaseExtended(host.number, queue.number, [lease.entry], due_ms, True))
     elif state == LEASED:
-        turn.emit(Released(host.number, queue.number, [lease.entry], 0, True, False))
+        emit_of_entries(turn, queue, Released(host.number, queue.number, [lease.entry], 0, True, False))
         expire(turn, host, queue, [lease.entry])
     return None
 
@@ -105,8 +106,8 @@ def return_undelivered(turn: Turn, command: ReturnUndelivered, address: Any) -> 
         if queue is not None and queue.state_of(lease.entry) == LEASED and queue.token_of(lease.entry) == lease.token:
             by_queue.setdefault(lease.queue, []).append(lease.entry)
     for number, entries in by_queue.items():
-        turn.emit(Released(host.number, number, entries, 0, False, False))
         queue = host.queues_by_number[number]
+        emit_of_entries(turn, queue, Released(host.number, number, entries, 0, False, False))
         expire(turn, host, queue, entries)
         if queue.awaited or queue.settings.bounded:
             turn.wake(host, queue)

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from oncemq.core.consumer import UNLIMITED
 from oncemq.core.decide.dead_lettering import REASON_MAXLEN, dead_letter
+from oncemq.core.decide.lasting import publish as store_run
 from oncemq.core.decide.replying import reply
 from oncemq.core.decide.routing import place_in, route
 from oncemq.core.decide.storing import store
@@ -14,7 +15,6 @@ from oncemq.core.exchanges import DELAYED, RANDOM, TOPIC
 from oncemq.core.host import Host
 from oncemq.core.limits import DELAY_MS
 from oncemq.core.queue import Queue
-from oncemq.core.records import Published
 from oncemq.core.refusals import DiskNearlyFull, Refusal
 from oncemq.core.routed_commands import Publish, Run
 from oncemq.core.routed_outputs import REJECTED, ROUTED, UNROUTED, PublishedRuns
@@ -93,7 +93,7 @@ def _publish_run(turn: Turn, host: Host, run: Run) -> int | Refusal:
 def _dead_letter(turn: Turn, host: Host, queue: Queue, run: Run) -> None:
     """What a full queue refuses, it dead-letters."""
     place = place_in(turn, queue, run.priority, None)
-    turn.emit(Published(host.number, host.messages.next, [place], 0, None, None, 0, run.contents))
+    store_run(turn, host, [place], run.contents, persistent=run.persistent)
     dead_letter(turn, host, queue, list(range(place[1], place[1] + len(run.contents))), REASON_MAXLEN)
 
 

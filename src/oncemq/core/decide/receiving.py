@@ -5,6 +5,8 @@ from typing import Any
 from oncemq.core import timers
 from oncemq.core.commands import CancelWaiting, EndWaiting, Lease, ReceiveMessages
 from oncemq.core.decide.access import refused_access
+from oncemq.core.decide.lasting import emit_of_entries, lease
+from oncemq.core.decide.moving import move
 from oncemq.core.decide.unused import used
 from oncemq.core.deduplication import digest
 from oncemq.core.host import Host
@@ -16,10 +18,10 @@ from oncemq.core.limits import (
     RECEIVED_BODY_BYTES,
     RECEIVED_STORED_BYTES,
 )
-from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, CONTENT_AMQP, LEASED, Parked
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, CONTENT_AMQP, LEASED, TRANSIENT, Parked
 from oncemq.core.outputs import Received, ReceivedMessage
 from oncemq.core.queue import Queue
-from oncemq.core.records import Delivered, LeaseExtended, Moved, Released
+from oncemq.core.records import LeaseExtended, Released
 from oncemq.core.refusals import NotForStandardQueues, QueueDoesNotExist, TooManyLeased
 from oncemq.core.turn import Turn
 
@@ -139,13 +141,13 @@ def take(
             break
         due_ms = turn.now_ms + visibility_timeout_ms
         # With an attempt id all leases are one record: such a queue is FIFO, and its order gives all in one peek.
-        turn.emit(Delivered(host.number, queue.number, entries, host.next_token, due_ms, attempt))
+        lease(turn, host, queue, entries, due_ms, attempt)
         taken += entries
         if attempt is not None:
             break
     messages = [received(host, queue, entry) for entry in taken]
     if taken and not visibility_timeout_ms:
-        turn.emit(Released(host.number, queue.number, taken, 0, True, False))
+        emit_of_entries(turn, queue, Released(host.number, queue.number, taken, 0, True, False))
     return messages
 
 
@@ -162,12 +164,12 @@ def _receivable(turn: Turn, host: Host, queue: Queue, wanted: int) -> list[int]:
 
 def _is_too_large(turn: Turn, host: Host, queue: Queue, entry: int) -> bool:
     message = queue.blocks[entry >> BLOCK_SHIFT].message[entry & BLOCK_MASK]
-    position, length = host.messages.place(message)
+    _, length = host.messages.place(message)
     if length <= RECEIVED_BODY_BYTES:
         return False
     if length > RECEIVED_STORED_BYTES:
         return True
-    content = turn.log.content(position, length)
+    content = turn.content(host, message)
     return content.kind == CONTENT_AMQP and len(content.body) > RECEIVED_BODY_BYTES
 
 
@@ -187,6 +189,7 @@ def received(host: Host, queue: Queue, entry: int) -> ReceivedMessage:
         block.first_delivery_ms[index],
         queue.fifo,
         queue.sources[source - 1] if source else None,
+        host.contents.content(position, length) if number >= TRANSIENT else None,
     )
 
 
@@ -202,8 +205,7 @@ def _dead_letter(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> No
     name = queue.settings.dead_letter_queue
     assert name is not None
     target = host.queues[name]
-    first_entry = target.next_entry.get(0, 0)
-    turn.emit(Moved(host.number, queue.number, entries, target.number, first_entry, True, 0, 0))
+    move(turn, host, queue, target, entries, kept=True, task=0)
     if target.parked:  # whose own dead letters wait for its next receive: queues may form a chain, or a circle
         serve_parked(turn, host, target, 0)
     if target.consumers:
@@ -221,5 +223,5 @@ def _receive_again(
         if queue.state_of(entry) != LEASED or queue.token_of(entry) != known.first_token + offset:
             return None
     due_ms = turn.now_ms + visibility_timeout_ms
-    turn.emit(LeaseExtended(host.number, queue.number, known.entries, due_ms, False))
+    emit_of_entries(turn, queue, LeaseExtended(host.number, queue.number, known.entries, due_ms, False))
     return [received(host, queue, entry) for entry in known.entries]

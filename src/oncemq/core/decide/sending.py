@@ -5,12 +5,12 @@ from typing import Any
 
 from oncemq.core.commands import NewMessage, SendMessages
 from oncemq.core.decide.access import refused_access
+from oncemq.core.decide.lasting import next_message, publish
 from oncemq.core.decide.routing import place_in
 from oncemq.core.deduplication import digest
 from oncemq.core.host import Host
 from oncemq.core.outputs import Sent, SentMessage
 from oncemq.core.queue import Queue
-from oncemq.core.records import Published
 from oncemq.core.refusals import (
     DeduplicationRequired,
     DelayNotForFifo,
@@ -67,7 +67,7 @@ def _send_standard(turn: Turn, host: Host, queue: Queue, command: SendMessages) 
             if run and (message.delay_ms != run[0].delay_ms or message.group != run[0].group):
                 _publish_run(turn, host, queue, run)
                 run = []
-            results.append(SentMessage(host.messages.next + len(run), False))
+            results.append(SentMessage(next_message(host, queue) + len(run), False))
             run.append(message)
     if run:
         _publish_run(turn, host, queue, run)
@@ -88,7 +88,7 @@ def _publish(
     window_ms = queue.settings.deduplication_window_ms if key is not None else 0
     queues = [place_in(turn, queue, PRIORITY, None, delay_ms)]
     due_ms = turn.now_ms + delay_ms if delay_ms else 0
-    turn.emit(Published(host.number, host.messages.next, queues, due_ms, group, key, window_ms, contents))
+    publish(turn, host, queues, contents, due_ms=due_ms, group=group, key=key, window_ms=window_ms)
 
 
 def _lacks_deduplication(queue: Queue, messages: list[NewMessage]) -> bool:
@@ -112,6 +112,6 @@ def _send_in_group(turn: Turn, host: Host, queue: Queue, message: NewMessage) ->
     first = queue.deduplication.first(key, turn.now_ms, settings.deduplication_window_ms)
     if first is not None:
         return SentMessage(first, True)
-    number = host.messages.next
+    number = next_message(host, queue)
     _publish(turn, host, queue, [message.content], settings.delay_ms, message.group, key)
     return SentMessage(number, True)

@@ -2,16 +2,19 @@
 
 Queues that deduplicate look at each message by itself. A duplicate is not stored, and its publisher is told that it
 is: it is, from the first time.
+
+A transient message (not persistent) that has a group or a deduplication id, or goes to a FIFO queue, is kept as a
+persistent one: what it counts for there must not be forgotten.
 """
 
 from hashlib import sha256
 
+from oncemq.core.decide.lasting import publish
 from oncemq.core.decide.routing import place_in
 from oncemq.core.deduplication import digest
 from oncemq.core.host import Host
 from oncemq.core.model import Content
 from oncemq.core.queue import Queue
-from oncemq.core.records import Published
 from oncemq.core.routed_commands import Run
 from oncemq.core.turn import Turn
 
@@ -32,7 +35,8 @@ def store(turn: Turn, host: Host, run: Run, queues: list[Queue], delay_ms: int =
     for (delay_ms, group), alike in ways.items():
         places = [place_in(turn, queue, run.priority, run.expiration_ms, delay_ms) for queue in alike]
         due_ms = turn.now_ms + delay_ms if delay_ms else 0
-        turn.emit(Published(host.number, host.messages.next, places, due_ms, group, None, 0, run.contents))
+        persistent = run.persistent or group is not None or any(queue.fifo for queue in alike)
+        publish(turn, host, places, run.contents, persistent=persistent, due_ms=due_ms, group=group)
 
 
 def _way(queue: Queue, run: Run, delay_ms: int) -> Way:
@@ -59,4 +63,4 @@ def _store_once(turn: Turn, host: Host, run: Run, queue: Queue, content: Content
     delay_ms, group = _way(queue, run, delay_ms)
     places = [place_in(turn, queue, run.priority, run.expiration_ms, delay_ms)]
     due_ms = turn.now_ms + delay_ms if delay_ms else 0
-    turn.emit(Published(host.number, host.messages.next, places, due_ms, group, key, window_ms, [content]))
+    publish(turn, host, places, [content], due_ms=due_ms, group=group, key=key, window_ms=window_ms)

@@ -8,12 +8,13 @@ from typing import Any
 from oncemq.core import timers
 from oncemq.core.commands import CancelMoveTask, ListMoveTasks, StartMoveTask
 from oncemq.core.decide.access import refused_access
+from oncemq.core.decide.moving import move
 from oncemq.core.host import Host
 from oncemq.core.limits import MOVE_TASK_RATE_DEFAULT, MOVE_TASK_STEP_MS, TIMER_BUCKET_MS
-from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, MoveTask
+from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, TRANSIENT_QUEUE, MoveTask
 from oncemq.core.outputs import MoveTaskInfo, MoveTasks
 from oncemq.core.queue import Queue
-from oncemq.core.records import Moved, MoveTaskEnded, MoveTaskStarted
+from oncemq.core.records import MoveTaskEnded, MoveTaskStarted
 from oncemq.core.refusals import (
     InvalidSetting,
     MoveDestinationUnknown,
@@ -44,7 +45,8 @@ def start_move_task(turn: Turn, command: StartMoveTask, address: Any) -> None:
     rate = command.rate_per_second or MOVE_TASK_RATE_DEFAULT
     number = host.next_task
     given = command.rate_per_second is not None
-    turn.emit(MoveTaskStarted(host.number, number, source.number, destination, rate, given, source.ready))
+    started = MoveTaskStarted(host.number, number, source.number, destination, rate, given, source.ready)
+    (turn.emit_transient if _is_transient(started) else turn.emit)(started)
     turn.answer(address, _info(host.tasks[number]))
 
 
@@ -84,7 +86,7 @@ def cancel_move_task(turn: Turn, command: CancelMoveTask, address: Any) -> None:
     if refused is not None:
         turn.answer(address, refused)
         return
-    turn.emit(MoveTaskEnded(host.number, task.number, CANCELLED, None))
+    _end(turn, host, task, CANCELLED, None)
     turn.answer(address, _info(task))
 
 
@@ -107,7 +109,17 @@ def end_tasks_of(turn: Turn, host: Host, queue: Queue, status: str, failure: str
     """The tasks that need this queue end."""
     for task in list(host.tasks.values()):
         if task.status == RUNNING and queue.number in (task.source, task.destination):
-            turn.emit(MoveTaskEnded(host.number, task.number, status, failure))
+            _end(turn, host, task, status, failure)
+
+
+def _is_transient(task: MoveTask | MoveTaskStarted) -> bool:
+    """Whether it ends with the server, as one of its queues does."""
+    return max(task.source, task.destination) >= TRANSIENT_QUEUE
+
+
+def _end(turn: Turn, host: Host, task: MoveTask, status: str, failure: str | None) -> None:
+    ended = MoveTaskEnded(host.number, task.number, status, failure)
+    (turn.emit_transient if _is_transient(task) else turn.emit)(ended)
 
 
 def step_move_task(turn: Turn, host: Host, source: Queue, number: int) -> None:
@@ -119,9 +131,9 @@ def step_move_task(turn: Turn, host: Host, source: Queue, number: int) -> None:
     earned = (turn.now_ms - task.started_ms) * task.rate_per_second // 1000 + 1 - task.moved
     failure = _move_some(turn, host, source, task, min(per_step, earned))
     if failure is not None:
-        turn.emit(MoveTaskEnded(host.number, number, FAILED, failure))
+        _end(turn, host, task, FAILED, failure)
     elif not source.ready:
-        turn.emit(MoveTaskEnded(host.number, number, COMPLETED, None))
+        _end(turn, host, task, COMPLETED, None)
     else:
         earned_ms = task.started_ms - (-task.moved * 1000 // task.rate_per_second)
         due_ms = max(turn.now_ms + MOVE_TASK_STEP_MS, earned_ms)
@@ -151,8 +163,7 @@ def _move(turn: Turn, host: Host, source: Queue, task: MoveTask, entries: list[i
         by_target.setdefault(target.number, []).append(entry)
     for number, moving in by_target.items():
         target = host.queues_by_number[number]
-        first_entry, first_message = target.next_entry.get(0, 0), host.messages.next
-        turn.emit(Moved(host.number, source.number, moving, number, first_entry, False, first_message, task.number))
+        move(turn, host, source, target, moving, kept=False, task=task.number)
         if target.awaited:
             turn.wake(host, target)
     return failure

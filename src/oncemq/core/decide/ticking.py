@@ -8,6 +8,7 @@ from oncemq.core.commands import Tick
 from oncemq.core.decide.dead_lettering import expire
 from oncemq.core.decide.declaring import drop_queue
 from oncemq.core.decide.delivering import give_back
+from oncemq.core.decide.lasting import emit_of_entries
 from oncemq.core.decide.receiving import end_waiting
 from oncemq.core.decide.tasks import step_move_task
 from oncemq.core.decide.unused import is_unused
@@ -67,7 +68,7 @@ def _end_times(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> None
         turn.wake(host, queue)
     for due in (delayed, leased):
         if due:
-            turn.emit(Released(host.number, queue.number, list(due), 0, True, False))
+            emit_of_entries(turn, queue, Released(host.number, queue.number, list(due), 0, True, False))
             expire(turn, host, queue, list(due))
     if delayed or leased:
         turn.wake(host, queue)
@@ -84,7 +85,7 @@ def _expire(turn: Turn, host: Host, queue: Queue) -> None:
         if len(entries) == DUE_THINGS_PER_TICK:
             break
     if entries:
-        turn.emit(Removed(host.number, queue.number, entries, EXPIRED))
+        emit_of_entries(turn, queue, Removed(host.number, queue.number, entries, EXPIRED))
     queue.retention_due_ms = 0
     watch_retention(turn.state, queue, turn.now_ms)
     if entries:

@@ -18,6 +18,8 @@ class Binding(msgspec.Struct, frozen=True, array_like=True):
     destination: str
     routing_key: str
     arguments: dict[str, Any]
+    transient: bool = False
+    """One of its ends lives no longer than the server."""
 
     @property
     def target(self) -> tuple[str, str]:

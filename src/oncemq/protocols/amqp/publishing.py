@@ -70,6 +70,7 @@ class Publisher:
             _expiration_ms(header),
             method.mandatory,
             _group(headers),
+            properties.read_delivery_mode(header) == properties.PERSISTENT,
             _deduplication(headers),
         )
 

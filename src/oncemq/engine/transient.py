@@ -1,0 +1,104 @@
+"""Contents of transient messages: in memory up to a limit of bytes, the rest in files that end with the process.
+
+The files have no name, so there is nothing to delete at the next start, whatever ended this one. They are written
+through the page cache and never synced. A file is closed, and its room free, when nobody holds a message in it any
+more. A spilled content is read on the loop, in the decision that hands it out: it was written a short while ago, and so
+is mostly in the page cache.
+"""
+
+import os
+from tempfile import TemporaryFile
+from typing import IO
+
+from structlog import get_logger
+
+from oncemq.core.model import Content
+from oncemq.journal.codec import CONTENT_OVERHEAD_BYTES, decode_content, encode_content
+
+MEMORY_BYTES = 128 * 1024 * 1024
+FILE_BYTES = 64 * 1024 * 1024
+"""A new file is begun when one has come to hold so much."""
+OVERHEAD_BYTES = 200
+"""What a small content takes in memory beside its bytes."""
+
+SPILLED = 1 << 61
+FILE_SHIFT = 36
+
+log = get_logger()
+
+
+class _File:
+    __slots__ = ("length_bytes", "live", "stream")
+
+    def __init__(self, folder: str) -> None:
+        self.stream: IO[bytes] = TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
+        self.length_bytes = 0
+        self.live = 0
+
+
+class TransientContents:
+    """The core's `transient.Contents`. Positions of what is spilled: `SPILLED`, the file's number, the offset."""
+
+    __slots__ = ("_by_position", "_file", "_next", "bytes", "files", "folder", "maximum_bytes")
+
+    def __init__(self, folder: str | os.PathLike[str], maximum_bytes: int = MEMORY_BYTES) -> None:
+        self.folder = os.fspath(folder)
+        self.maximum_bytes = maximum_bytes
+        self.bytes = 0
+        """In memory."""
+        self.files: dict[int, _File] = {}
+        """By number: those that hold something."""
+        self._by_position: dict[int, Content] = {}
+        self._next = 1
+        self._file = 0
+        """Number of the file that is written."""
+
+    def keep(self, content: Content) -> tuple[int, int]:
+        """Position and length in bytes."""
+        length_bytes = len(content.properties) + len(content.body) + CONTENT_OVERHEAD_BYTES
+        if self.bytes + length_bytes + OVERHEAD_BYTES > self.maximum_bytes:
+            try:
+                return self._spill(encode_content(content)), length_bytes
+            except OSError as error:  # a full disk: it is in memory anyway
+                log.warning("transient.spill_failed", reason=str(error))
+        self.bytes += length_bytes + OVERHEAD_BYTES
+        position = self._next
+        self._next += 1
+        self._by_position[position] = content
+        return position, length_bytes
+
+    def _spill(self, stored: bytes) -> int:
+        file = self.files.get(self._file)
+        if file is None or file.length_bytes >= FILE_BYTES:
+            self._file += 1
+            file = self.files[self._file] = _File(self.folder)
+        offset = file.length_bytes
+        view = memoryview(stored)
+        while view:
+            view = view[os.pwrite(file.stream.fileno(), view, offset + len(stored) - len(view)) :]
+        file.length_bytes += len(stored)
+        file.live += 1
+        return SPILLED | self._file << FILE_SHIFT | offset
+
+    def content(self, position: int, length_bytes: int) -> Content:
+        """What was kept there."""
+        if not position & SPILLED:
+            return self._by_position[position]
+        file, offset = self._place(position)
+        return decode_content(os.pread(self.files[file].stream.fileno(), length_bytes, offset))
+
+    def drop(self, position: int) -> None:
+        """Nobody holds it any more."""
+        if not position & SPILLED:
+            content = self._by_position.pop(position)
+            self.bytes -= len(content.properties) + len(content.body) + CONTENT_OVERHEAD_BYTES + OVERHEAD_BYTES
+            return
+        number, _ = self._place(position)
+        file = self.files[number]
+        file.live -= 1
+        if not file.live:
+            file.stream.close()
+            del self.files[number]
+
+    def _place(self, position: int) -> tuple[int, int]:
+        return (position & ~SPILLED) >> FILE_SHIFT, position & (1 << FILE_SHIFT) - 1
