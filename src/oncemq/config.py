@@ -78,7 +78,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
     """Size of new files of the journal, allocated at once; space is given back file by file."""
     checkpoint_bytes: int = 64 * 1024 * 1024
     """A checkpoint begins when that much was journalled since the last one: it bounds the time of a restart."""
-    transient_memory_bytes: int = 128 * 1024 * 1024
+    transient_memory_bytes: int = 32 * 1024 * 1024
     """Contents of transient messages that are kept in memory; more go to files without a name."""
     queue_name_reuse_seconds: int = 0
     """How long the name of a deleted queue stays taken (60 on Amazon SQS)."""

@@ -59,7 +59,7 @@ class Server:
         folder = Path(configuration.data)
         lock = lock_folder(folder)
         disk = FolderDisk(folder)
-        transient = TransientContents(folder, configuration.transient_memory_bytes)
+        transient = TransientContents(disk, configuration.transient_memory_bytes)
         recovered = recover(disk, secrets.token_bytes(16), configuration.segment_bytes & -BLOCK_BYTES, transient)
         recovered.machine.state.headers_of = headers_of
         loop = asyncio.get_running_loop()

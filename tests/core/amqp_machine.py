@@ -29,6 +29,7 @@ class Message:
     priority: int
     expires_ms: int
     """0: never."""
+    persistent: bool = True
     seen: bool = False
     failures: int = 0
 
@@ -179,13 +180,19 @@ class AmqpMachine(RuleBasedStateMachine):
                     held.delivery = by_body[held.message.body]
         assert not self.model.sent
 
-    @rule(count=st.integers(1, 4), priority=st.integers(0, 4), units=st.sampled_from([None, None, 1, 5]))
-    def publish(self, count: int, priority: int, units: int | None) -> None:
+    @rule(
+        count=st.integers(1, 4),
+        priority=st.integers(0, 4),
+        units=st.sampled_from([None, None, 1, 5]),
+        persistent=st.booleans(),
+    )
+    def publish(self, count: int, priority: int, units: int | None, persistent: bool) -> None:
         bodies = [str(self.published + each) for each in range(count)]
         self.published += count
         expires_ms = self.amqp.driver.now_ms + units * UNIT_MS if units else 0
-        self.amqp.publish(*bodies, priority=priority, expiration_ms=units and units * UNIT_MS)
-        self.model.messages += [Message(body, min(priority, 3), expires_ms) for body in bodies]
+        ttl_ms = units and units * UNIT_MS
+        self.amqp.publish(*bodies, priority=priority, expiration_ms=ttl_ms, persistent=persistent)
+        self.model.messages += [Message(body, min(priority, 3), expires_ms, persistent) for body in bodies]
         self.model.serve()
         self.compare()
 
@@ -304,9 +311,13 @@ class AmqpMachine(RuleBasedStateMachine):
 
     @rule(often=st.integers(0, 2))
     def restart(self, often: int) -> None:
-        """No channel lives on; what they held is ready again, and that is no failure."""
+        """No channel lives on; what they held is ready again, and that is no failure. Transient messages are gone, but
+        for those that died into the durable queue.
+        """
         if often == 0:
             self.amqp.restart()
+            self.model.messages = [each for each in self.model.messages if each.persistent]
+            self.model.held = [each for each in self.model.held if each.message.persistent]
             self.settled += [each.delivery for each in self.model.held if each.delivery is not None]
             self.model.consumers, self.model.limits = [], {}
             self.model.give_back(list(self.model.held), self.amqp.driver.now_ms, failed=False)

@@ -117,6 +117,7 @@ class Amqp:
 
     def publish_runs(self, *runs: commands.Run) -> list[int | Refusal]:
         """The outcome of each run."""
+        self.driver.transient |= not all(each.persistent for each in runs)
         answer = self.ask(commands.Publish("/", list(runs)))
         assert isinstance(answer, PublishedRuns), answer
         return answer.outcomes

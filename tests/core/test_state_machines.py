@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from oncemq.core.commands import Lease
 from oncemq.core.consumer import Channel
-from oncemq.core.decide import delivering, leasing
+from oncemq.core.decide import delivering, lasting, leasing
 from oncemq.core.deduplication import Deduplication
 from oncemq.core.model import GONE, PRIORITY_SHIFT
 from oncemq.core.order import fair
@@ -19,6 +19,7 @@ from oncemq.core.order.fair import Fair
 from oncemq.core.order.fifo import Fifo
 from oncemq.core.order.plain import Plain
 from oncemq.core.queue import Queue
+from oncemq.core.turn import Turn
 from oncemq.core.user import User
 from tests.core.amqp_machine import AmqpMachine
 from tests.core.fair_machine import MINIMUM, PERCENT, FairMachine
@@ -141,6 +142,22 @@ def a_user_changes_behind_the_checkpoint(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(User, "touch", lambda self: None)
 
 
+def transient_are_journalled_as_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record of entries is not split: the journal is told of places that it does not know."""
+
+    def emit(turn: Turn, queue: Queue, record: lasting.OfEntries) -> None:
+        turn.emit(record)
+
+    monkeypatch.setattr(delivering, "emit_of_entries", emit)
+
+
+def places_are_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes after transient messages takes their places when the journal is replayed."""
+    monkeypatch.setattr(
+        Queue, "_skip_to", lambda self, entry: self.next_entry.setdefault(entry >> PRIORITY_SHIFT, entry)
+    )
+
+
 @pytest.mark.parametrize(
     ("machine", "plant"),
     [
@@ -158,6 +175,8 @@ def a_user_changes_behind_the_checkpoint(monkeypatch: pytest.MonkeyPatch) -> Non
         (AmqpMachine, expired_are_delivered_again),
         (TenancyMachine, permissions_outlive_their_host),
         (TenancyMachine, a_user_changes_behind_the_checkpoint),
+        (AmqpMachine, transient_are_journalled_as_removed),
+        (AmqpMachine, places_are_given_twice),
     ],
 )
 def test_a_planted_bug_is_found(

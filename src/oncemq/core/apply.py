@@ -318,7 +318,10 @@ def _move_task_started(state: Partition, record: records.MoveTaskStarted, now_ms
         now_ms,
         record.to_move,
     )
-    host.next_task = record.task + 1
+    if record.task < TRANSIENT_QUEUE:
+        host.next_task = record.task + 1
+    else:
+        host.next_transient_task = record.task + 1
     of_source = [task.number for task in host.tasks.values() if task.source == record.source]
     for number in of_source[:-MOVE_TASKS_KEPT_PER_QUEUE]:
         del host.tasks[number]

@@ -40,6 +40,7 @@ class Host(Piece):
         "next_token",
         "next_transient_exchange",
         "next_transient_queue",
+        "next_transient_task",
         "next_transient_token",
         "number",
         "operator_policies",
@@ -67,7 +68,7 @@ class Host(Piece):
         self.messages = Messages(number, pieces, TransientMessages(number, contents))
         self.next_queue = 1
         self.next_token = 1
-        self.next_transient_queue = self.next_transient_exchange = TRANSIENT_QUEUE | 1
+        self.next_transient_queue = self.next_transient_exchange = self.next_transient_task = TRANSIENT_QUEUE | 1
         self.next_transient_token = 0
         """As the message table's next transient number: set by `started`."""
         self.next_task = 1

@@ -97,7 +97,7 @@ LEASED = 3
 TRANSIENT = 1 << 62
 """In the number of a message or a lease token: it lives no longer than the server. See `transient`."""
 TRANSIENT_QUEUE = 1 << 31
-"""In the number of a queue or an exchange, likewise."""
+"""In the number of a queue, an exchange or a move task, likewise."""
 
 PRIORITY_SHIFT = 48
 BLOCK_SHIFT = 16

@@ -79,7 +79,7 @@ def _encode_host(host: Host) -> Any:
     return (
         host.name,
         (host.next_queue, host.next_token, host.next_task, host.messages.next, host.next_exchange),
-        [task for task in host.tasks.values() if max(task.source, task.destination) < TRANSIENT_QUEUE],
+        [task for task in host.tasks.values() if task.number < TRANSIENT_QUEUE],
         host.deleted_ms,
         (host.description, host.tags),
         [*host.policies.values(), *host.operator_policies.values()],

@@ -3,8 +3,8 @@
 They go through the same `decide` and `apply`, but their records are left out of the batch and their pieces out of the
 checkpoint; no durable record refers to them. So that nothing is ever taken for something else, their numbers are their
 own: those of messages and lease tokens have the upper bit `TRANSIENT` and the number of this start of the server, those
-of queues and exchanges the bit `TRANSIENT_QUEUE`. A transient message in a durable queue takes a place like any other:
-to the journal it is a gap (`Queue.skip_to`).
+of queues, exchanges and move tasks the bit `TRANSIENT_QUEUE`. A transient message in a durable queue takes a place like
+any other: to the journal it is a gap (`Queue.add`).
 """
 
 from collections.abc import Iterable

@@ -1,21 +1,18 @@
 """Contents of transient messages: in memory up to a limit of bytes, the rest in files that end with the process.
 
-The files have no name, so there is nothing to delete at the next start, whatever ended this one. They are written
-through the page cache and never synced. A file is closed, and its room free, when nobody holds a message in it any
-more. A spilled content is read on the loop, in the decision that hands it out: it was written a short while ago, and so
-is mostly in the page cache.
+The files lose their name as soon as they are made, so that nothing is left of them, whatever ends the process. They
+are written through the page cache and never synced. A file is closed, and its room free, when nobody holds a message in
+it any more. A spilled content is read on the loop, in the decision that hands it out: it was written a short while ago,
+and so is mostly in the page cache.
 """
-
-import os
-from tempfile import TemporaryFile
-from typing import IO
 
 from structlog import get_logger
 
 from oncemq.core.model import Content
 from oncemq.journal.codec import CONTENT_OVERHEAD_BYTES, decode_content, encode_content
+from oncemq.journal.disk import Disk
 
-MEMORY_BYTES = 128 * 1024 * 1024
+MEMORY_BYTES = 32 * 1024 * 1024
 FILE_BYTES = 64 * 1024 * 1024
 """A new file is begun when one has come to hold so much."""
 OVERHEAD_BYTES = 200
@@ -23,15 +20,16 @@ OVERHEAD_BYTES = 200
 
 SPILLED = 1 << 61
 FILE_SHIFT = 36
+FILE_NAME = "transient"
 
 log = get_logger()
 
 
 class _File:
-    __slots__ = ("length_bytes", "live", "stream")
+    __slots__ = ("handle", "length_bytes", "live")
 
-    def __init__(self, folder: str) -> None:
-        self.stream: IO[bytes] = TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
         self.length_bytes = 0
         self.live = 0
 
@@ -39,10 +37,10 @@ class _File:
 class TransientContents:
     """The core's `transient.Contents`. Positions of what is spilled: `SPILLED`, the file's number, the offset."""
 
-    __slots__ = ("_by_position", "_file", "_next", "bytes", "files", "folder", "maximum_bytes")
+    __slots__ = ("_by_position", "_file", "_next", "bytes", "disk", "files", "maximum_bytes")
 
-    def __init__(self, folder: str | os.PathLike[str], maximum_bytes: int = MEMORY_BYTES) -> None:
-        self.folder = os.fspath(folder)
+    def __init__(self, disk: Disk, maximum_bytes: int = MEMORY_BYTES) -> None:
+        self.disk = disk
         self.maximum_bytes = maximum_bytes
         self.bytes = 0
         """In memory."""
@@ -70,22 +68,28 @@ class TransientContents:
     def _spill(self, stored: bytes) -> int:
         file = self.files.get(self._file)
         if file is None or file.length_bytes >= FILE_BYTES:
-            self._file += 1
-            file = self.files[self._file] = _File(self.folder)
+            file = self._new_file()
         offset = file.length_bytes
-        view = memoryview(stored)
-        while view:
-            view = view[os.pwrite(file.stream.fileno(), view, offset + len(stored) - len(view)) :]
+        self.disk.write(file.handle, offset, [stored])
         file.length_bytes += len(stored)
         file.live += 1
         return SPILLED | self._file << FILE_SHIFT | offset
+
+    def _new_file(self) -> _File:
+        if FILE_NAME in self.disk.names():  # the last process ended between the two steps below
+            self.disk.remove(FILE_NAME)
+        handle = self.disk.create(FILE_NAME, 0)
+        self.disk.remove(FILE_NAME)
+        self._file += 1
+        file = self.files[self._file] = _File(handle)
+        return file
 
     def content(self, position: int, length_bytes: int) -> Content:
         """What was kept there."""
         if not position & SPILLED:
             return self._by_position[position]
         file, offset = self._place(position)
-        return decode_content(os.pread(self.files[file].stream.fileno(), length_bytes, offset))
+        return decode_content(self.disk.read(self.files[file].handle, offset, length_bytes))
 
     def drop(self, position: int) -> None:
         """Nobody holds it any more."""
@@ -97,7 +101,7 @@ class TransientContents:
         file = self.files[number]
         file.live -= 1
         if not file.live:
-            file.stream.close()
+            self.disk.close(file.handle)
             del self.files[number]
 
     def _place(self, position: int) -> tuple[int, int]:

@@ -43,10 +43,10 @@ def start_move_task(turn: Turn, command: StartMoveTask, address: Any) -> None:
         return
     destination = host.queues[command.destination].number if command.destination is not None else 0
     rate = command.rate_per_second or MOVE_TASK_RATE_DEFAULT
-    number = host.next_task
+    passing = max(source.number, destination) >= TRANSIENT_QUEUE
+    number = host.next_transient_task if passing else host.next_task
     given = command.rate_per_second is not None
-    started = MoveTaskStarted(host.number, number, source.number, destination, rate, given, source.ready)
-    (turn.emit_transient if _is_transient(started) else turn.emit)(started)
+    _emit(turn, MoveTaskStarted(host.number, number, source.number, destination, rate, given, source.ready))
     turn.answer(address, _info(host.tasks[number]))
 
 
@@ -86,7 +86,7 @@ def cancel_move_task(turn: Turn, command: CancelMoveTask, address: Any) -> None:
     if refused is not None:
         turn.answer(address, refused)
         return
-    _end(turn, host, task, CANCELLED, None)
+    _emit(turn, MoveTaskEnded(host.number, task.number, CANCELLED, None))
     turn.answer(address, _info(task))
 
 
@@ -109,17 +109,12 @@ def end_tasks_of(turn: Turn, host: Host, queue: Queue, status: str, failure: str
     """The tasks that need this queue end."""
     for task in list(host.tasks.values()):
         if task.status == RUNNING and queue.number in (task.source, task.destination):
-            _end(turn, host, task, status, failure)
+            _emit(turn, MoveTaskEnded(host.number, task.number, status, failure))
 
 
-def _is_transient(task: MoveTask | MoveTaskStarted) -> bool:
-    """Whether it ends with the server, as one of its queues does."""
-    return max(task.source, task.destination) >= TRANSIENT_QUEUE
-
-
-def _end(turn: Turn, host: Host, task: MoveTask, status: str, failure: str | None) -> None:
-    ended = MoveTaskEnded(host.number, task.number, status, failure)
-    (turn.emit_transient if _is_transient(task) else turn.emit)(ended)
+def _emit(turn: Turn, record: MoveTaskStarted | MoveTaskEnded) -> None:
+    """A task ends with the server if one of its queues does."""
+    (turn.emit if record.task < TRANSIENT_QUEUE else turn.emit_transient)(record)
 
 
 def step_move_task(turn: Turn, host: Host, source: Queue, number: int) -> None:
@@ -131,9 +126,9 @@ def step_move_task(turn: Turn, host: Host, source: Queue, number: int) -> None:
     earned = (turn.now_ms - task.started_ms) * task.rate_per_second // 1000 + 1 - task.moved
     failure = _move_some(turn, host, source, task, min(per_step, earned))
     if failure is not None:
-        _end(turn, host, task, FAILED, failure)
+        _emit(turn, MoveTaskEnded(host.number, task.number, FAILED, failure))
     elif not source.ready:
-        _end(turn, host, task, COMPLETED, None)
+        _emit(turn, MoveTaskEnded(host.number, task.number, COMPLETED, None))
     else:
         earned_ms = task.started_ms - (-task.moved * 1000 // task.rate_per_second)
         due_ms = max(turn.now_ms + MOVE_TASK_STEP_MS, earned_ms)
