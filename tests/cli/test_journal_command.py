@@ -16,7 +16,8 @@ from tools.demo.sqs_clients import connect
 from tools.server_process import COMMAND, ServerProcess, environment
 
 MESSAGES = 30
-SMALL_CHECKPOINTS = ("--checkpoint-bytes", "1000")
+SMALL_CHECKPOINTS = ("--checkpoint-bytes", "40000")
+"""One in ten batches of 4 KiB, so that the last batch is in none."""
 
 
 @pytest.fixture(scope="module")
