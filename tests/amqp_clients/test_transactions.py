@@ -2,7 +2,7 @@
 
 from pika.adapters.blocking_connection import BlockingChannel
 
-from tests.amqp_clients.clients import bodies, counts, get
+from tests.amqp_clients.clients import bodies, counts, get, refusal, until
 
 
 def test_nothing_is_seen_before_the_commit(channel: BlockingChannel, queue: str) -> None:
@@ -46,3 +46,32 @@ def test_a_transaction_that_is_not_committed_goes_with_its_channel(channel: Bloc
     other.basic_publish("", queue, b"1")
     other.close()
     assert bodies(channel, queue) == [b"0"]
+
+
+def test_a_publish_to_a_missing_exchange_ends_the_channel_before_the_commit(
+    channel: BlockingChannel, queue: str
+) -> None:
+    other = channel.connection.channel()
+    channel.basic_publish("", queue, b"0")
+    other.tx_select()
+    other.basic_ack(get(other, queue)[0].delivery_tag)
+    other.basic_publish("", queue, b"first")
+    other.basic_publish("none", "key", b"second")
+    until(lambda: channel.connection.process_data_events(0.02) or other.is_closed)
+    assert bodies(channel, queue) == [b"0"]
+
+
+def test_a_commit_that_a_full_queue_refuses_gives_back_what_it_acknowledged(
+    channel: BlockingChannel, queue: str, name: str
+) -> None:
+    full = f"{name}-full"
+    channel.queue_declare(full, exclusive=True, arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
+    other = channel.connection.channel()
+    channel.basic_publish("", queue, b"0")
+    other.tx_select()
+    other.basic_ack(get(other, queue)[0].delivery_tag)
+    for body in (b"1", b"2"):
+        other.basic_publish("", full, body)
+    assert refusal(other.tx_commit) == (406, "PRECONDITION_FAILED - partial tx completion")
+    assert bodies(channel, full) == []
+    assert until(lambda: bodies(channel, queue)) == [b"0"]

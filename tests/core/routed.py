@@ -9,7 +9,6 @@ from oncemq.core.commands import Command, Lease
 from oncemq.core.exchanges.bindings import EXCHANGE, QUEUE, Binding
 from oncemq.core.model import CONTENT_AMQP, Afterlife, Content
 from oncemq.core.outputs import Done
-from oncemq.core.refusals import Refusal
 from oncemq.core.routed_outputs import (
     ConsumerCancelled,
     Consuming,
@@ -110,12 +109,12 @@ class Amqp:
         self.declare(name)
         return self.bind(source, name, key, **arguments)
 
-    def publish(self, *bodies: str, exchange: str = "", key: str = "q", **fields: Any) -> int | Refusal:
+    def publish(self, *bodies: str, exchange: str = "", key: str = "q", **fields: Any) -> Any:
         """One run; its outcome."""
         (outcome,) = self.publish_runs(run(list(bodies), exchange, key, **fields))
         return outcome
 
-    def publish_runs(self, *runs: commands.Run) -> list[int | Refusal]:
+    def publish_runs(self, *runs: commands.Run) -> list[Any]:
         """The outcome of each run."""
         self.driver.transient |= not all(each.persistent for each in runs)
         answer = self.ask(commands.Publish("/", list(runs)))
@@ -224,7 +223,7 @@ class Amqp:
         leases = [each.lease for each in deliveries]
         self.done(commands.CloseChannel("/", channel, leases, failed))
 
-    def transact(self, *asked: commands.Publish | commands.Settle) -> list[int | Refusal]:
+    def transact(self, *asked: commands.Publish | commands.Settle) -> list[Any]:
         """tx.commit; the outcomes of its publishes."""
         answer = self.ask(commands.Transact("/", list(asked)))
         assert isinstance(answer, TransactionDone), answer

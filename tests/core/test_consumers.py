@@ -298,6 +298,21 @@ def test_with_the_active_consumers_channel_its_messages_go_to_the_next() -> None
     assert amqp.by_consumer("two") == [(second, "a"), (second, "b")]
 
 
+def test_the_active_consumer_stays_until_it_ends_and_then_priority_counts() -> None:
+    amqp = with_queue(single_active_consumer=True)
+    first = amqp.consume()
+    low, high = amqp.consume(priority=1), amqp.consume(priority=10)
+    second_high = amqp.consume(priority=10)
+    amqp.publish("a")
+    amqp.cancel(first)
+    amqp.publish("b")
+    amqp.cancel(high)
+    amqp.publish("c")
+    amqp.cancel(second_high)
+    amqp.publish("d")
+    assert amqp.by_consumer() == [(first, "a"), (high, "b"), (second_high, "c"), (low, "d")]
+
+
 def test_an_exclusive_consumer_is_alone() -> None:
     amqp = with_queue()
     number = amqp.consume(exclusive=True)

@@ -414,7 +414,7 @@ def test_only_the_queue_that_is_full_dead_letters_it() -> None:
     for name in ("q", "roomy"):
         amqp.bind("amq.fanout", name)
     assert amqp.publish("a", "b", "c", exchange="amq.fanout") == REJECTED + 1
-    assert (amqp.drain("q"), amqp.drain("roomy"), amqp.drain("dead")) == (["a"], ["a"], ["b", "c"])
+    assert (amqp.drain("q"), amqp.drain("roomy"), amqp.drain("dead")) == (["a"], ["a", "b", "c"], ["b", "c"])
     amqp.check()
 
 

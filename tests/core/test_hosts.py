@@ -109,6 +109,7 @@ def asked_of_a_host(host: str) -> list[routed.HostCommand]:
     return [
         publish,
         settle,
+        routed.CheckRuns(host, [run(["x"])]),
         routed.Transact(host, [publish, settle]),
         routed.DeclareExchange(host, "x", traits("direct")),
         routed.DeleteExchange(host, "x", False),

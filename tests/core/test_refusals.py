@@ -186,6 +186,11 @@ NEW = system_refusals.AccessRefused("write", "exchange", "dead", "anna")
 KEY = system_refusals.TopicAccessRefused("read", "key", "amq.topic", "anna")
 
 
+def full(driver: Driver) -> commands.Command:
+    driver.create("full", maximum_length=0, overflow="reject-publish")
+    return send("full")
+
+
 def too_many_policies(driver: Driver) -> commands.Command:
     for number in range(POLICIES):
         driver.ask(routed.SetPolicy("/", Policy(f"p{number}", ".*", {"expires": 1})))
@@ -228,6 +233,7 @@ SCENES: dict[type[Refusal], Scene] = {
     refusals.DelayNotForFifo: lambda driver: (
         driver.create("f", kind="fifo") and send("f", group="a", delay_ms=1, deduplication=b"1")
     ),
+    refusals.QueueFull: full,
     refusals.DiskNearlyFull: nearly_full,
     refusals.TooManyLeased: in_flight,
     refusals.LeaseExpired: expired,

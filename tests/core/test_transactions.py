@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from oncemq.core import commands as sqs
 from oncemq.core import routed_commands as commands
+from oncemq.core.outputs import Done
+from oncemq.core.refusals import DiskNearlyFull, QueueFull
 from oncemq.core.routed_outputs import ROUTED, UNROUTED
-from tests.core.driver import Driver
+from oncemq.core.routed_refusals import ExchangeDoesNotExist, ExchangeIsInternal
+from tests.core.driver import Driver, pieces_of
 from tests.core.routed import Amqp, Delivery, run, settlement
 
 
@@ -97,3 +103,57 @@ def test_a_message_settled_twice_in_a_transaction_is_settled_once() -> None:
     amqp.transact(settlement(commands.REQUEUE, held), settlement(commands.ACK, held))
     assert amqp.drain() == ["a", "b"]
     amqp.check()
+
+
+# All of it or none ----------------------------------------------------------------------------------------------
+
+
+def refused_whole(amqp: Amqp, publish: commands.Publish) -> Any:
+    """What a transaction is refused that begins well and holds this; it must have changed nothing."""
+    amqp.publish("a")
+    held = got(amqp)
+    before, batches = pieces_of(amqp.driver.machine.state), len(amqp.driver.batches)
+    given: list[commands.Publish | commands.Settle] = [
+        publishing("x", key="done"),
+        settlement(commands.ACK, held),
+        publish,
+    ]
+    answer = amqp.ask(commands.Transact("/", given))
+    assert len(amqp.driver.batches) == batches
+    assert pieces_of(amqp.driver.machine.state) == before
+    return answer
+
+
+def test_with_a_missing_exchange_nothing_of_it_happens() -> None:
+    amqp = with_queues()
+    assert refused_whole(amqp, commands.Publish("/", [run(["y"], "none")])) == ExchangeDoesNotExist("none")
+
+
+def test_with_a_full_disk_nothing_of_it_happens() -> None:
+    amqp = with_queues()
+    amqp.publish("a")
+    held = got(amqp)
+    amqp.driver.ask(sqs.ReportDiskSpace(True, 7))
+    given: list[commands.Publish | commands.Settle] = [settlement(commands.ACK, held), publishing("x")]
+    assert amqp.ask(commands.Transact("/", given)) == DiskNearlyFull(7)
+    assert amqp.driver.counts() == (0, 1, 0)
+
+
+def test_what_a_full_queue_would_refuse_refuses_all() -> None:
+    amqp = with_queues()
+    amqp.declare("full", maximum_length=2, overflow="reject-publish")
+    assert refused_whole(amqp, publishing("1", "2", "3", key="full")) == QueueFull("full")
+    amqp.publish("0", key="full")
+    two = commands.Publish("/", [run(["1"], key="full"), run(["2"], key="full")])
+    assert refused_whole(amqp, two) == QueueFull("full")
+    assert amqp.transact(publishing("1", key="full")) == [ROUTED]
+    assert amqp.drain("full") == ["0", "1"]
+
+
+def test_what_it_publishes_is_checked_before_the_commit() -> None:
+    amqp = with_queues()
+    amqp.exchange("inner", internal=True)
+    assert amqp.ask(commands.CheckRuns("/", [run(["x"]), run(["y"], "none")])) == ExchangeDoesNotExist("none")
+    assert amqp.ask(commands.CheckRuns("/", [run(["y"], "inner")])) == ExchangeIsInternal("inner")
+    amqp.driver.ask(sqs.ReportDiskSpace(True, 7))
+    assert amqp.ask(commands.CheckRuns("/", [run(["x"])])) == Done(), "the commit waits for room"

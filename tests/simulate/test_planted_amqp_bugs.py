@@ -13,7 +13,7 @@ from oncemq.core.outputs import Output
 from oncemq.core.records import DELETED, Published, Record, Removed
 from oncemq.core.refusals import Refusal
 from oncemq.core.routed_commands import Publish, Transact
-from oncemq.core.routed_outputs import TransactionDone
+from oncemq.core.routed_outputs import Outcome, TransactionDone
 from oncemq.engine.engine import Address, Engine
 from oncemq.journal import gathering
 from oncemq.journal.codec import encode_published, encode_record
@@ -44,7 +44,7 @@ class Half:
 
     def __init__(self, address: Address | None) -> None:
         self.address = address
-        self.outcomes: list[int | Refusal] | None = None
+        self.outcomes: list[Outcome | list[Outcome]] | None = None
 
     @property
     def order(self) -> object:

@@ -32,6 +32,7 @@ class Consumer:
     """One subscription to one queue."""
 
     __slots__ = (
+        "active",
         "channel",
         "exclusive",
         "follows_limit",
@@ -52,6 +53,8 @@ class Consumer:
         self.no_ack = False
         self.exclusive = False
         self.priority = 0
+        self.active = False
+        """Where only one is active at a time: it is this one."""
         self.follows_limit = False
         """Whether its limit changes with the channel's setting for consumers."""
         self.lease_ms = 0

@@ -113,6 +113,7 @@ DECIDE: dict[type[commands.Command], Callable[[Turn, Any, Any], None]] = {
     routed_commands.ListPolicies: governing.list_policies,
     routed_commands.ConfigurePolicies: governing.configure_policies,
     routed_commands.Publish: publishing.publish,
+    routed_commands.CheckRuns: transacting.check_runs,
     routed_commands.Transact: transacting.transact,
     routed_commands.Consume: delivering.consume,
     routed_commands.Cancel: delivering.cancel,

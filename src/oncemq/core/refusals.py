@@ -66,6 +66,12 @@ class DelayNotForFifo(Refusal, frozen=True):
     delay_ms: int
 
 
+class QueueFull(Refusal, frozen=True):
+    """It refuses what is too much (reject-publish)."""
+
+    queue: str
+
+
 class DiskNearlyFull(Refusal, frozen=True):
     free_bytes: int
 

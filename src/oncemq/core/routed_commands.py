@@ -137,6 +137,12 @@ class Run(msgspec.Struct):
     """The outcome where the exchange is a topic exchange: who asks may not publish with these keys."""
 
 
+class CheckRuns(HostCommand):
+    """Answers Done, or what would refuse to publish them: asked while a transaction gathers them."""
+
+    runs: list[Run]
+
+
 class Publish(HostCommand):
     """Answers PublishedRuns: an outcome for each run."""
 

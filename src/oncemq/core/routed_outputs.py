@@ -28,10 +28,14 @@ messages are in a queue, the others were refused.
 """
 
 
-class PublishedRuns(Output):
-    """One for each run: one of the constants, or a Refusal that ends the channel."""
+Outcome = int | Refusal
+"""One of the constants, or a Refusal that ends the channel."""
 
-    outcomes: list[int | Refusal]
+
+class PublishedRuns(Output):
+    """One for each run, or for each message of a run whose messages went ways of their own."""
+
+    outcomes: list[Outcome | list[Outcome]]
 
 
 class Consuming(Output):
@@ -88,4 +92,4 @@ class Policies(Output):
 class TransactionDone(Output):
     """The outcomes of its publishes, in order."""
 
-    outcomes: list[int | Refusal]
+    outcomes: list[Outcome | list[Outcome]]

@@ -54,13 +54,25 @@ def deliver(turn: Turn, host: Host, queue: Queue) -> None:
 
 def _with_room(queue: Queue) -> list[Consumer]:
     if queue.settings.single_active_consumer:
-        first = min(queue.consumers, key=lambda consumer: (-consumer.priority, consumer.number))
-        return [first] if first.room > 0 else []
+        active = _active(queue)
+        return [active] if active.room > 0 else []
     free = [consumer for consumer in queue.consumers if consumer.room > 0]
     if not free:
         return []
     highest = max(consumer.priority for consumer in free)
     return [consumer for consumer in free if consumer.priority == highest]
+
+
+def _active(queue: Queue) -> Consumer:
+    """The one that gets all. It stays so until it ends; then it is the turn of the highest priority, of those of the
+    one that came first.
+    """
+    for consumer in queue.consumers:
+        if consumer.active:
+            return consumer
+    chosen = min(queue.consumers, key=lambda consumer: (-consumer.priority, consumer.number))
+    chosen.active = True
+    return chosen
 
 
 def _send(turn: Turn, host: Host, queue: Queue, consumer: Consumer, entries: list[int]) -> None:
@@ -106,6 +118,8 @@ def consume(turn: Turn, command: commands.Consume, address: Any) -> None:
     host.next_consumer += 1
     host.consumers[consumer.number] = channel.consumers[consumer.number] = consumer
     queue.consumers.append(consumer)
+    if queue.settings.single_active_consumer:
+        _active(queue)
     turn.answer(address, Consuming(consumer.number))
     turn.wake(host, queue)
 

@@ -31,6 +31,11 @@ def end_replies(host: Host, channel: Any) -> None:
         del host.replies[name]
 
 
+def is_reply(host: Host, run: Run) -> bool:
+    """Whether somebody waits for replies under the run's key."""
+    return run.exchange == DEFAULT_EXCHANGE and run.keys[0] in host.replies
+
+
 def reply(turn: Turn, host: Host, run: Run) -> bool:
     """Whether the run was for somebody who waits for replies."""
     waiting = host.replies.get(run.keys[0]) if run.exchange == DEFAULT_EXCHANGE else None

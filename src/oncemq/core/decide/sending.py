@@ -6,6 +6,7 @@ from typing import Any
 from oncemq.core.commands import NewMessage, SendMessages
 from oncemq.core.decide.access import refused_access
 from oncemq.core.decide.lasting import next_message, publish
+from oncemq.core.decide.room import fitting
 from oncemq.core.decide.routing import place_in
 from oncemq.core.deduplication import digest
 from oncemq.core.host import Host
@@ -19,6 +20,7 @@ from oncemq.core.refusals import (
     MessageTooLarge,
     NotForStandardQueues,
     QueueDoesNotExist,
+    QueueFull,
     Refusal,
 )
 from oncemq.core.turn import Turn
@@ -56,6 +58,7 @@ def send_messages(turn: Turn, command: SendMessages, address: Any) -> None:
 
 def _send_standard(turn: Turn, host: Host, queue: Queue, command: SendMessages) -> list[SentMessage | Refusal]:
     results: list[SentMessage | Refusal] = []
+    room = fitting(queue, [message.content for message in command.messages])
     run: list[NewMessage] = []
     maximum_bytes = queue.settings.maximum_message_bytes
     for message in command.messages:
@@ -63,7 +66,10 @@ def _send_standard(turn: Turn, host: Host, queue: Queue, command: SendMessages) 
             results.append(MessageTooLarge(maximum_bytes))
         elif message.deduplication is not None:
             results.append(NotForStandardQueues("deduplication"))
+        elif room <= 0:
+            results.append(QueueFull(queue.name))
         else:
+            room -= 1
             if run and (message.delay_ms != run[0].delay_ms or message.group != run[0].group):
                 _publish_run(turn, host, queue, run)
                 run = []
@@ -112,6 +118,8 @@ def _send_in_group(turn: Turn, host: Host, queue: Queue, message: NewMessage) ->
     first = queue.deduplication.first(key, turn.now_ms, settings.deduplication_window_ms)
     if first is not None:
         return SentMessage(first, True)
+    if not fitting(queue, [message.content]):
+        return QueueFull(queue.name)
     number = next_message(host, queue)
     _publish(turn, host, queue, [message.content], settings.delay_ms, message.group, key)
     return SentMessage(number, True)

@@ -142,6 +142,8 @@ class AmqpChannel:
             command = commands.Publish(self.connection.host, runs)
             if self.transaction is not None:
                 self.transaction.append(command)
+                check = commands.CheckRuns(self.connection.host, runs)
+                self.ask(check, asked, lambda _: None, basic.BasicPublish.NUMBER)
             else:
                 self._owed.append(None)
                 asked.append(

@@ -1,5 +1,6 @@
 """Deliveries: outputs of the core as frames, and what a channel holds unsettled."""
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from oncemq.core.commands import Lease
@@ -26,6 +27,8 @@ class Unsettled:
         self.last_tag = 0
         self.set_aside: dict[int, Held] | None = None
         """What a transaction has settled that is not committed; None: there is no transaction."""
+        self.committing: deque[dict[int, Held]] = deque()
+        """What was set aside by transactions whose commit is not answered: with the channel it goes back."""
 
     def hold(self, lease: Lease, consumer: int) -> int:
         """A new delivery tag."""
@@ -60,6 +63,15 @@ class Unsettled:
             self.set_aside |= taken
         return list(taken.values())
 
+    def commit(self) -> None:
+        """What is set aside is to be committed; `committed` says that it is."""
+        self.committing.append(self.set_aside or {})
+        self.set_aside = {}
+
+    def committed(self) -> None:
+        """The first of what is to be committed is settled."""
+        self.committing.popleft()
+
     def put_back(self) -> None:
         """What the transaction settled is held as before, under its tags."""
         if self.set_aside:
@@ -70,6 +82,8 @@ class Unsettled:
         """Everything, at the end of the channel: also what a transaction has set aside."""
         self.put_back()
         held, self.by_tag = list(self.by_tag.values()), {}
+        while self.committing:
+            held += self.committing.popleft().values()
         return held
 
 

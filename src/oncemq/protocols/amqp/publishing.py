@@ -1,6 +1,6 @@
 """basic.publish: messages of one read that were published in the same way become runs, and are confirmed together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,7 +10,7 @@ from oncemq.core.model import CONTENT_AMQP, Content
 from oncemq.core.outputs import Output
 from oncemq.core.refusals import Refusal as CoreRefusal
 from oncemq.core.routed_commands import Run, copies
-from oncemq.core.routed_outputs import REJECTED, UNROUTED, PublishedRuns
+from oncemq.core.routed_outputs import REJECTED, UNROUTED, Outcome, PublishedRuns
 from oncemq.protocols.amqp import errors, properties
 from oncemq.protocols.amqp.errors import FrameFault
 from oncemq.protocols.amqp.refusals import foreign_user_id, invalid_expiration
@@ -127,10 +127,20 @@ class Confirming(msgspec.Struct):
         say(self.channel, self.runs, output.outcomes, self.first_tag)
 
 
-def say(channel: "AmqpChannel", runs: list[Run], outcomes: list[int | CoreRefusal], first_tag: int) -> None:
+def _each(runs: list[Run], outcomes: list[Outcome | list[Outcome]]) -> Iterator[tuple[Run, Outcome]]:
+    """Runs that have one outcome; those that have several, message by message."""
+    for run, outcome in zip(runs, outcomes, strict=True):
+        if isinstance(outcome, list):
+            for content, its in zip(run.contents, outcome, strict=True):
+                yield msgspec.structs.replace(run, contents=[content]), its
+        else:
+            yield run, outcome
+
+
+def say(channel: "AmqpChannel", runs: list[Run], outcomes: list[Outcome | list[Outcome]], first_tag: int) -> None:
     """Returns, confirms and refusals, in the order of the messages."""
     tag, pending = first_tag, 0
-    for run, outcome in zip(runs, outcomes, strict=True):
+    for run, outcome in _each(runs, outcomes):
         count = len(run.contents)
         if isinstance(outcome, CoreRefusal):
             channel.core_refused(outcome, BasicPublish.NUMBER)

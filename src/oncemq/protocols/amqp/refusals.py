@@ -142,6 +142,7 @@ def precondition_failed(explanation: str) -> Refusal:
 NOT_TRANSACTIONAL = precondition_failed("channel is not transactional")
 CONFIRM_TO_TX = precondition_failed("cannot switch from confirm to tx mode")
 TX_TO_CONFIRM = precondition_failed("cannot switch from tx to confirm mode")
+PARTIAL_TRANSACTION = precondition_failed("partial tx completion")
 NO_REPLY_CONSUMER = precondition_failed("fast reply consumer does not exist")
 REPLY_CONSUMER_SET = precondition_failed("reply consumer already set")
 REPLY_CONSUMER_ACKNOWLEDGES = precondition_failed("reply consumer cannot acknowledge")

@@ -42,6 +42,7 @@ REFUSED: dict[type[core.Refusal], Callable[[Any, str], Refusal]] = {
     routed.ExchangeIsDefault: lambda r, _: refusals.default_exchange(),
     routed.ExchangeIsInternal: lambda r, host: refusals.internal_exchange(r.exchange, host),
     routed.ExclusiveConsumer: lambda r, host: refusals.exclusive_use(r.queue, host),
+    core.QueueFull: lambda r, _: refusals.PARTIAL_TRANSACTION,
     core.DiskNearlyFull: lambda r, _: refusals.precondition_failed(f"disk nearly full: {r.free_bytes} bytes free"),
 }
 

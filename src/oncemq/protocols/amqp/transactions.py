@@ -47,10 +47,11 @@ def tx_commit(channel: "AmqpChannel", method: TxCommit, asked: list[Asked]) -> N
     if channel.transaction is None:
         raise FrameFault(refusals.NOT_TRANSACTIONAL)
     done, channel.transaction = channel.transaction, []
-    channel.unsettled.set_aside = {}
+    channel.unsettled.commit()
     runs = [run for each in done if isinstance(each, commands.Publish) for run in each.runs]
 
     def committed(output: outputs.TransactionDone) -> Method | None:
+        channel.unsettled.committed()
         say(channel, runs, output.outcomes, 0)
         return None if channel.closing else TxCommitOk()
 

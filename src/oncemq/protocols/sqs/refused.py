@@ -124,6 +124,10 @@ _TABLE: dict[type[core.Refusal], _Row] = {
         errors.INVALID_PARAMETER_VALUE,
         lambda r, _p: invalid_value_message(r.delay_ms // 1_000, "DelaySeconds", _WRONG_QUEUE_TYPE),
     ),
+    core.QueueFull: (
+        errors.REQUEST_THROTTLED,
+        lambda r, _p: f"The queue {r.queue} is full, and was told to refuse messages until there is room.",
+    ),
     core.DiskNearlyFull: (
         errors.SERVICE_UNAVAILABLE,
         lambda r, _p: (
