@@ -40,3 +40,17 @@ def own_scene(own_server: ServerProcess, tmp_path: Path) -> Iterator[Scene]:
     broker = f"amqp://guest:guest@127.0.0.1:{own_server.amqp_port}/"
     with open_scene(broker, f"sqlite:///{tmp_path}/orders.db", tmp_path) as opened:
         yield opened
+
+
+BROKERS = ("oncemq-amqp", "oncemq-sqs")
+DATABASES = ("sqlite",)
+
+
+@pytest.fixture(params=[f"{broker} {database}" for broker in BROKERS for database in DATABASES])
+def each_scene(request: pytest.FixtureRequest, server: ServerProcess, tmp_path: Path) -> Iterator[Scene]:
+    """A scene on each broker and each database."""
+    broker, _, _ = request.param.partition(" ")
+    amqp = f"amqp://guest:guest@127.0.0.1:{server.amqp_port}/"
+    url = f"sqs://test:test@127.0.0.1:{server.port}/" if broker == "oncemq-sqs" else amqp
+    with open_scene(url, f"sqlite:///{tmp_path}/orders.db", tmp_path, amqp) as opened:
+        yield opened

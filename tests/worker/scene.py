@@ -79,8 +79,10 @@ class WorkerUnderTest:
 class Scene:
     """One test's broker, database and queue."""
 
-    def __init__(self, broker: str, database: str, folder: Path) -> None:
+    def __init__(self, broker: str, database: str, folder: Path, amqp: str = "") -> None:
         self.broker = broker
+        self.amqp = amqp or broker
+        """How the test itself speaks to the broker: a queue is the same through both doors of OnceMQ."""
         self.database = database
         self.folder = folder
         self.queue = f"orders-{uuid.uuid4().hex[:8]}"
@@ -93,7 +95,7 @@ class Scene:
 
     def reconnect(self) -> None:
         """A connection to the broker, the first or after the broker was started again."""
-        self._connection = pika.BlockingConnection(pika.URLParameters(self.broker))
+        self._connection = pika.BlockingConnection(pika.URLParameters(self.amqp))
         self.channel: BlockingChannel = self._connection.channel()
         self.channel.confirm_delivery()
 
@@ -129,6 +131,7 @@ class Scene:
     ) -> str | None:
         """Publish with an id of its own, the given one, or (None) without. Its id."""
         chosen = str(uuid.uuid4()) if message_id == "" else message_id
+        headers = (headers or {}) | ({"x-oncemq-id": chosen} if chosen else {})
         properties = pika.BasicProperties(message_id=chosen, delivery_mode=2, headers=headers)
         raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
         queue = self.queue + to
@@ -164,7 +167,7 @@ class Scene:
         """Ready messages of a queue."""
         return int(self.channel.queue_declare(self.queue + suffix, durable=True).method.message_count)
 
-    def dead(self, suffix: str = ".dead") -> list[Any]:
+    def dead(self, suffix: str = "-dead") -> list[Any]:
         """Takes out all dead letters: (body, properties)."""
         found: list[Any] = []
         self.channel.queue_declare(self.queue + suffix, durable=True)
@@ -172,6 +175,9 @@ class Scene:
             method, properties, body = self.channel.basic_get(self.queue + suffix, auto_ack=True)
             if method is None:
                 return found
+            headers = properties.headers
+            headers.update(msgspec.json.decode(headers.pop("x-oncemq-headers", "{}")))
+            properties.message_id = properties.message_id or headers.get("x-oncemq-id")
             found.append((body, properties))
 
     def logged(self, event: str) -> int:
@@ -190,9 +196,9 @@ class Scene:
 
 
 @contextlib.contextmanager
-def scene(broker: str, database: str, folder: Path) -> Iterator[Scene]:
+def scene(broker: str, database: str, folder: Path, amqp: str = "") -> Iterator[Scene]:
     """A scene, closed at the end."""
-    opened = Scene(broker, database, folder)
+    opened = Scene(broker, database, folder, amqp)
     try:
         yield opened
     finally:

@@ -57,7 +57,7 @@ def test_a_notification_that_fails_is_dead(scene: Scene) -> None:
     scene.send({"id": 1, "does": "fail"}, to="-once")
     scene.worker()
     until(lambda: scene.inbox() == [("dead", 0)], "dead")
-    until(lambda: scene.depth("-once.dead") == 1, "a dead letter")
+    until(lambda: scene.depth("-once-dead") == 1, "a dead letter")
     assert len(scene.run_lines("1 ")) == 1
 
 

@@ -71,14 +71,14 @@ def test_handler_commits_rolls_back_or_closes_the_session_itself(scene: Scene, d
     until(lambda: scene.inbox() == [("dead", 0)], "dead at once")
     until(lambda: scene.unsent() == 0, "the dead letter left")
     assert scene.charges() == 0
-    assert "session" in scene.dead(f"{kind}.dead")[0][1].headers["x-oncemq-reason"]
+    assert "session" in scene.dead(f"{kind}-dead")[0][1].headers["x-oncemq-reason"]
 
 
 def test_handler_commits_through_the_driver(scene: Scene) -> None:
     """Its effects cannot be undone; it is loud, and it does not run again."""
     scene.send({"id": 1, "does": "driver-commit"})
     scene.worker()
-    until(lambda: scene.inbox()[:1] == [("dead", 0)] or scene.depth(".dead"), "dead")
+    until(lambda: scene.inbox()[:1] == [("dead", 0)] or scene.depth("-dead"), "dead")
     until(lambda: scene.unsent() == 0, "the dead letter left")
     assert "committed its transaction by itself" in scene.dead()[0][1].headers["x-oncemq-reason"]
     assert len(scene.run_lines("1 ")) == 1
@@ -87,7 +87,7 @@ def test_handler_commits_through_the_driver(scene: Scene) -> None:
 def test_handler_swallows_a_database_error(scene: Scene) -> None:
     scene.send({"id": 1, "does": "swallow"})
     scene.worker()
-    until(lambda: scene.depth(".dead"), "dead")
+    until(lambda: scene.depth("-dead"), "dead")
     assert scene.charges() == 0
     assert scene.inbox() == [("dead", 2)], "each run was a failed attempt"
     assert "rolled back under the handler" in scene.dead()[0][1].headers["x-oncemq-stack"]
@@ -96,7 +96,7 @@ def test_handler_swallows_a_database_error(scene: Scene) -> None:
 def test_a_message_without_our_id(scene: Scene) -> None:
     scene.send({"id": 1}, message_id=None)
     scene.worker()
-    until(lambda: scene.depth(".dead"), "a dead letter")
+    until(lambda: scene.depth("-dead"), "a dead letter")
     assert "no message id" in scene.dead()[0][1].headers["x-oncemq-reason"]
     assert (scene.charges(), scene.inbox()) == (0, [])
 
@@ -131,7 +131,7 @@ def test_dead_lettering_dies_half_way(scene: Scene, step: str) -> None:
 def test_a_later_delivery_of_a_dead_id_is_acknowledged_unrun(scene: Scene) -> None:
     scene.send({"id": 1, "does": "reject"}, message_id="same")
     scene.worker()
-    until(lambda: scene.depth(".dead"), "dead")
+    until(lambda: scene.depth("-dead"), "dead")
     scene.send({"id": 1}, message_id="same")
     until(lambda: scene.logged("message.known") == 1, "an inbox hit")
     until(lambda: scene.depth() == 0, "acknowledged")
@@ -164,7 +164,7 @@ def test_poison_message_kills_its_process(scene: Scene) -> None:
         scene.send({"id": number, "does": "die" if number == 30 else "charge"})
     for _ in range(6):
         worker = scene.worker()
-        until(lambda worker=worker: worker.process.poll() is not None or scene.depth(".dead"), "killed, or dead")  # type: ignore[misc]
+        until(lambda worker=worker: worker.process.poll() is not None or scene.depth("-dead"), "killed, or dead")  # type: ignore[misc]
         if worker.process.poll() is None:
             break
     until(lambda: len(scene.inbox()) == 60, "all are settled")
@@ -200,7 +200,7 @@ def test_a_fencing_number_grows_and_is_committed_before_the_run(scene: Scene) ->
 def test_handler_publishes_outside_its_transaction(scene: Scene) -> None:
     scene.send({"id": 1, "does": "publish-outside"})
     scene.worker()
-    until(lambda: scene.depth(".dead"), "dead at once")
+    until(lambda: scene.depth("-dead"), "dead at once")
     assert (scene.charges(), len(scene.run_lines("1 "))) == (0, 1)
     assert "ctx.publish" in scene.dead()[0][1].headers["x-oncemq-reason"]
 
@@ -294,7 +294,7 @@ def test_database_away_costs_no_attempt(scene: Scene) -> None:
         until(lambda: scene.logged("database.still_away") > 1, "it waits")
         other.execute("ROLLBACK")
     until(lambda: len(scene.inbox()) == 5, "all are settled")
-    until(lambda: scene.depth(".dead") == 1, "and the one that fails is dead")
+    until(lambda: scene.depth("-dead") == 1, "and the one that fails is dead")
     assert scene.rows("SELECT count(*), count(DISTINCT order_id) FROM charges") == [(4, 4)]
     assert len(scene.run_lines("3 ")) == 3, "after three attempts of its own"
     assert worker.process.poll() is None

@@ -33,7 +33,7 @@ def test_after_the_last_attempt_it_is_a_dead_letter(scene: Scene, kind: str) -> 
     scene.worker()
     until(lambda: scene.inbox() == [("dead", 2)], "dead")
     until(lambda: scene.unsent() == 0, "the dead letter left")
-    (body, properties), *others = scene.dead(f"{kind}.dead")
+    (body, properties), *others = scene.dead(f"{kind}-dead")
     assert not others
     assert body == b'{"id":1,"does":"fail-late"}'
     assert properties.message_id == sent

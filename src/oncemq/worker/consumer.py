@@ -18,7 +18,9 @@ from oncemq.worker.retrying import Exponential
 Effects = Literal["transactional", "at_most_once"]
 
 TIME_LIMIT_S: Final = 60.0
-DEAD_SUFFIX: Final = ".dead"
+DEAD_SUFFIX: Final = "-dead"
+"""No dot: SQS takes none in a name but that of `.fifo`."""
+FIFO: Final = ".fifo"
 PREFETCH: Final = 32
 BATCH_MAX: Final = 16
 
@@ -79,6 +81,13 @@ class Consumer:
         return None if found is None or found == "" else str(found)
 
 
+def dead_name(queue: str) -> str:
+    """Where a queue's dead letters go unless the consumer says otherwise; a FIFO queue's go to one."""
+    if queue.endswith(FIFO):
+        return queue.removesuffix(FIFO) + DEAD_SUFFIX + FIFO
+    return queue + DEAD_SUFFIX
+
+
 def declare(
     function: Callable[..., Any],
     queue: str,
@@ -106,7 +115,7 @@ def declare(
         raise MisdeclaredConsumer(f"{name}: effects={effects!r}; there are {', '.join(get_args(Effects))}")
     return Consumer(
         queue, name, function, decoder(body), is_async, batch_max, session_at, context_at, retry, time_limit_s,
-        effects, id_from, dead_queue or queue + DEAD_SUFFIX, prefetch, fenced,
+        effects, id_from, dead_queue or dead_name(queue), prefetch, fenced,
     )  # fmt: skip
 
 

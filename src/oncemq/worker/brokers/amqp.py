@@ -196,7 +196,7 @@ def _delivery(queue: str, message: DeliveredMessage, link: AmqpLink) -> Delivery
         queue,
         message.body,
         None if given is None else str(given),
-        {name: value for name, value in headers.items() if name not in (ORDERING_KEY, DEDUPLICATION_ID)},
+        {name: value for name, value in headers.items() if name not in (ORDERING_KEY, DEDUPLICATION_ID, MESSAGE_ID)},
         bool(message.redelivered),
         message.delivery_tag,
         link,
@@ -206,6 +206,8 @@ def _delivery(queue: str, message: DeliveredMessage, link: AmqpLink) -> Delivery
 
 def _properties(message: Outgoing) -> Basic.Properties:
     headers = message.headers | {DEDUPLICATION_ID: message.deduplication_id}
+    if message.message_id:
+        headers[MESSAGE_ID] = message.message_id  # SQS does not see the property
     if message.ordering_key is not None:
         headers[ORDERING_KEY] = message.ordering_key
     return Basic.Properties(
