@@ -35,18 +35,18 @@ class Gate:
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
-        self.port = 0
+        self.port = self.amqp_port = 0
         self.stopping = False
         self.failure: BaseException | None = None
         self.in_flight = 0
         self.answers = 0
 
-    def open(self, port: int) -> None:
-        self._set(port)
+    def open(self, port: int, amqp_port: int) -> None:
+        self._set(port, amqp_port)
 
     def shut(self) -> int:
         """The server is about to be killed; how many requests it has in hand."""
-        self._set(0)
+        self._set(0, 0)
         return self.in_flight
 
     def stop(self) -> None:
@@ -88,9 +88,9 @@ class Gate:
             self.answers += is_answer
             self.changed.notify_all()
 
-    def _set(self, port: int) -> None:
+    def _set(self, port: int, amqp_port: int) -> None:
         with self.changed:
-            self.port = port
+            self.port, self.amqp_port = port, amqp_port
             self.changed.notify_all()
 
 

@@ -18,18 +18,18 @@ POLL_SECONDS = 0.002
 
 
 class ServerProcess:
-    """`oncemq serve` on one data folder. `port` is known once `wait_ready` has returned."""
+    """`oncemq serve` on one data folder. `port` and `amqp_port` are known once `wait_ready` has returned."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
         command = [sys.executable, "-c", COMMAND, "serve", "--data", str(folder), "--sqs-port", "0"]
         command += ["--sqs-auth", "open", "--checkpoint-bytes", str(CHECKPOINT_BYTES), "--log-level", "warning"]
-        command += ["--amqp-port", "off"]
+        command += ["--amqp-port", "0"]
         command += ["--segment-bytes", str(SEGMENT_BYTES)]
         self.began = time.monotonic()
         self.errors = folder.with_suffix(".log").open("ab")
         self.process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=self.errors)
-        self.port = 0
+        self.port = self.amqp_port = 0
 
     def wait_ready(self) -> float:
         """Seconds from the start of the process to its ready line."""
@@ -38,7 +38,7 @@ class ServerProcess:
         line = self.process.stdout.readline().decode() if readable else ""
         if not line.startswith("ready sqs="):
             raise AssertionError(f"the server did not start: {line!r}\n{self.log()}")
-        self.port = int(line.rstrip().rpartition(":")[2])
+        self.port, self.amqp_port = (int(door.rpartition(":")[2]) for door in line.split()[1:])
         return time.monotonic() - self.began
 
     def wait_locked(self) -> bool:

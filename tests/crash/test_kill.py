@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.amqp_clients import declare_amqp
+from tests.crash.amqp_drain import all_amqp_clients, drain_amqp
+from tests.crash.amqp_record import AmqpRecord
 from tests.crash.clients import VISIBILITY_SECONDS, Client, Gate, Holder, all_clients, create_queues
 from tests.crash.process import ServerProcess, checkpoint_numbers, is_checkpoint_half_done, segments_deleted
 from tests.crash.record import Record
@@ -36,6 +39,17 @@ HITS = (
     "leases used after a kill",
     "checkpoints published",
     "segments deleted",
+    "AMQP: publishes confirmed",
+    "AMQP: acks certain",
+    "AMQP: messages redelivered",
+    "AMQP: delayed messages delivered",
+    "AMQP: dead letters, rejected",
+    "AMQP: dead letters, delivery_limit",
+    "AMQP: duplicates confirmed",
+    "AMQP: transactions committed",
+    "AMQP: transactions cut by a kill, undone",
+    "AMQP: requeued to their place",
+    "AMQP: delivered by priority before older ones",
 )
 
 
@@ -47,7 +61,9 @@ class Campaign:
         self.dice = random.Random(seed)
         self.gate = Gate()
         self.record = Record(hits)
+        self.amqp_record = AmqpRecord(hits)
         self.clients = all_clients(self.gate, self.record, seed)
+        self.amqp_clients = all_amqp_clients(self.gate, self.amqp_record, seed)
         self.slowest_restart = 0.0
 
     def run(self) -> None:
@@ -55,14 +71,16 @@ class Campaign:
         self.server = ServerProcess(self.folder)
         self.server.wait_ready()
         create_queues(self.server.port)
-        for client in self.clients:
+        declare_amqp(self.server.amqp_port)
+        for client in (*self.clients, *self.amqp_clients):
             client.start()
         for _ in range(KILLS_PER_FOLDER):
-            self.gate.open(self.server.port)
+            self.gate.open(self.server.port, self.server.amqp_port)
             self._kill_under_load()
             self._restart()
-        self.gate.open(self.server.port)
+        self.gate.open(self.server.port, self.server.amqp_port)
         self._stop_clients()
+        drain_amqp(self.gate, self.amqp_record, self.amqp_clients)
         Drain(self).run()
         self.hits["checkpoints published"] += checkpoint_numbers(self.folder, "manifest")[-1]
         self.hits["segments deleted"] += segments_deleted(self.folder)
@@ -100,7 +118,7 @@ class Campaign:
 
     def _stop_clients(self) -> None:
         self.gate.stop()
-        for client in self.clients:
+        for client in (*self.clients, *self.amqp_clients):
             client.join(60)
         if self.gate.failure is not None:
             raise AssertionError(f"{self.gate.failure!r}\n{self.server.log()}") from self.gate.failure
@@ -111,7 +129,7 @@ class Drain(Client):
 
     def __init__(self, campaign: Campaign) -> None:
         super().__init__("drain", Gate(), campaign.record, 0)
-        self.gate.open(campaign.server.port)
+        self.gate.open(campaign.server.port, campaign.server.amqp_port)
         self.held = [client.held for client in campaign.clients if isinstance(client, Holder)]
 
     def run(self) -> None:
