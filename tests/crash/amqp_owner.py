@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pamqp import commands
 
@@ -19,7 +19,7 @@ class Owner(AmqpClient):
     """Publishes with confirms, gets, acknowledges, gives back. Place: what must come first."""
 
     mode = "confirm"
-    arguments: dict[str, Any] = {}
+    arguments: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
@@ -126,13 +126,13 @@ class Owner(AmqpClient):
 class PriorityOwner(Owner):
     """Its queue has priorities."""
 
-    arguments = {"x-max-priority": PRIORITY_MAX}
+    arguments: ClassVar[dict[str, Any]] = {"x-max-priority": PRIORITY_MAX}
 
 
 class DeduplicationOwner(Owner):
     """Sends again what it has sent: not confirmed, confirmed, or gone long ago. It must be there once, or stay gone."""
 
-    arguments = {"x-message-deduplication": True}
+    arguments: ClassVar[dict[str, Any]] = {"x-message-deduplication": True}
 
     def new(self) -> str:
         name = super().new()
