@@ -15,7 +15,7 @@ from tests.crash.clients import BACKLOG_MAX, Gate
 from tests.crash.wire import ANSWER_SECONDS, Unanswered
 from tests.simulate import amqp_wire as wire
 
-DELAYS_MS = (100, 400, 1_200)
+DELAYS_MS = (300, 800, 2_000)
 ROUTES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "all": ("a-all", "", FAN),
     "later": ("a-later", "later", (DELAYED,)),
@@ -238,10 +238,10 @@ class Mover(AmqpClient):
     mode = "tx"
 
     def connected(self) -> None:
-        self.consume(IN, 12)
+        self.consume(IN, 60)
 
     def turn(self) -> None:
-        taken = self.take(self.dice.choice((2, 6)), 0.2)
+        taken = self.take(self.dice.choice((2, 60)), 0.2)
         if not taken:
             return
         data = []
@@ -255,9 +255,17 @@ class Mover(AmqpClient):
             self.server.close()
             raise Unanswered
         sources = [self.held.pop(tag) for tag, _ in taken]
-        targets = self.record.ask_move(sources, Moving())
+        moving = Moving()
+        targets = self.record.ask_move(sources, moving)
         self.server.send(b"".join(data))
-        self.call(commands.Tx.Commit(), wire.COMMIT_OK)
+        self.gate.commits(1)
+        try:
+            self.call(commands.Tx.Commit(), wire.COMMIT_OK)
+        except Unanswered:
+            moving.cut = True
+            raise
+        finally:
+            self.gate.commits(-1)
         self.record.moved(sources, targets)
 
 

@@ -17,12 +17,15 @@ RETRY, DEAD, IN, OUT, DELAYED = "a-retry", "a-dead", "a-in", "a-out", "a-delayed
 FAN = ("a-fan-0", "a-fan-1")
 FAILURES_MAX = 2
 REASONS = ("rejected", "delivery_limit")
+BATCH_SECONDS = 0.25
+"""A delay counts from when the batch that the message is in began to gather, which takes as long as a sync."""
 
 
 @dataclass(slots=True, eq=False)
 class Moving:
-    """Messages that one transaction moves, from when it is not known whether it was committed."""
+    """Messages that one transaction moves, while it is not known whether it was committed. `cut`: by a kill."""
 
+    cut: bool = False
     came_out: list[str] = field(default_factory=list)
     stayed: list[str] = field(default_factory=list)
 
@@ -107,7 +110,7 @@ class AmqpRecord:
         if fact.dead and queue != DEAD:
             raise Broken(f"{fact.name} was delivered from {queue} and is dead")
         if fact.due_seconds:
-            if time.time() < fact.due_seconds:
+            if time.time() < fact.due_seconds - BATCH_SECONDS:
                 raise Broken(f"{fact.name} came {fact.due_seconds - time.time():.3f} s before its time")
             self.hits["AMQP: delayed messages delivered"] += 1
 
@@ -124,9 +127,9 @@ class AmqpRecord:
             return
         if fact.queue == IN:
             moving.stayed.append(fact.name)
-            self.hits["AMQP: transactions cut by a kill, undone"] += len(moving.stayed) == 1
+            self.hits["AMQP: transactions cut by a kill, undone"] += moving.cut and len(moving.stayed) == 1
         else:
-            self.hits["AMQP: transactions cut by a kill, done"] += len(moving.came_out) == 1
+            self.hits["AMQP: transactions cut by a kill, done"] += moving.cut and len(moving.came_out) == 1
         self.facts[fact.name, IN].moving = None
         if moving.stayed and moving.came_out:
             raise Broken(f"half of a transaction: {moving.came_out} came out, {moving.stayed} stayed")

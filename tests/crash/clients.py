@@ -40,6 +40,8 @@ class Gate:
         self.failure: BaseException | None = None
         self.in_flight = 0
         self.answers = 0
+        self.committing = 0
+        """Transactions whose commit is sent and not answered."""
 
     def open(self, port: int, amqp_port: int) -> None:
         self._set(port, amqp_port)
@@ -77,6 +79,17 @@ class Gate:
         with self.changed:
             answers = self.answers
             self.changed.wait_for(lambda: self.answers > answers, seconds)
+
+    def wait_commit(self, seconds: float) -> None:
+        """Until somebody has just asked to commit a transaction."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.committing, seconds)
+
+    def commits(self, by: int) -> None:
+        """A commit is sent, or is over."""
+        with self.changed:
+            self.committing += by
+            self.changed.notify_all()
 
     def asked(self) -> None:
         with self.changed:

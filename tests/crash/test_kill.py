@@ -30,6 +30,7 @@ HITS = (
     "kills right after an answer",
     "kills with requests in flight",
     "kills with a checkpoint half done",
+    "kills with a commit in flight",
     "kills during recovery",
     "sends answered",
     "deletes answered",
@@ -89,12 +90,15 @@ class Campaign:
     def _kill_under_load(self) -> None:
         """At a moment that is random, or aimed at."""
         if not self.gate.wait_stopping(self.dice.uniform(0.05, 0.7)):
-            aim = self.dice.choice(("any", "answer", "checkpoint"))
+            aim = self.dice.choice(("any", "answer", "checkpoint", "commit"))
             if aim == "answer":
                 self.gate.wait_answer(1)
                 self.hits["kills right after an answer"] += 1
             elif aim == "checkpoint":
                 self.server.wait_checkpoint(1.5)
+            elif aim == "commit":
+                self.gate.wait_commit(1)
+        self.hits["kills with a commit in flight"] += self.gate.committing > 0
         self.hits["kills with requests in flight"] += self.gate.shut() > 0
         self._kill()
         self.hits["kills with a checkpoint half done"] += is_checkpoint_half_done(self.folder)
