@@ -86,6 +86,12 @@ class AmqpClient(threading.Thread):
         self.record.returned(list(self.held.values()), failed=True)
         self.held.clear()
 
+    def leave(self) -> None:
+        """End the connection without a word."""
+        self.lost()
+        self.server.close()
+        raise Unanswered
+
     @property
     def server(self) -> AmqpWire:
         """The connection of this turn."""
@@ -134,7 +140,7 @@ class AmqpClient(threading.Thread):
             delivery = wire.delivery_of(heard)
             headers = wire.headers_of(heard.header) if delivery.consumer == DEAD else {}
             name = heard.body.rstrip(b".").decode()
-            fact = self.record.delivered(name, delivery.consumer, delivery.redelivered, headers)
+            fact = self.record.delivered(name, delivery.consumer, delivery.redelivered, headers, self.server.port)
             self.held[delivery.tag] = fact
             taken.append((delivery.tag, fact))
         return taken
@@ -208,8 +214,7 @@ class AmqpConsumer(AmqpClient):
         if roll < 0.1:
             self.requeue(taken)
         elif roll < 0.12:
-            self.server.close()
-            raise Unanswered
+            self.leave()
         else:
             self.ack(self.queue, taken)
 
@@ -252,8 +257,7 @@ class Mover(AmqpClient):
         if self.dice.random() < 0.1:
             self.server.send(b"".join(data))
             self.call(commands.Tx.Rollback(), wire.ROLLBACK_OK)
-            self.server.close()
-            raise Unanswered
+            self.leave()
         sources = [self.held.pop(tag) for tag, _ in taken]
         moving = Moving()
         targets = self.record.ask_move(sources, moving)

@@ -51,7 +51,8 @@ class AmqpFact:
     """At most."""
     seen: int = 0
     seen_dead: int = 0
-    held: bool = False
+    held: int = 0
+    """Port of the server whose client has it, 0: nobody. Who holds what of a killed server may not know yet."""
     moving: Moving | None = None
 
 
@@ -81,12 +82,14 @@ class AmqpRecord:
         self.backlog[fact.queue] += not (fact.stored or fact.gone)
         fact.stored = True
 
-    def delivered(self, name: str, queue: str, redelivered: bool, headers: dict[str, Any]) -> AmqpFact:
+    def delivered(self, name: str, queue: str, redelivered: bool, headers: dict[str, Any], port: int) -> AmqpFact:
         """Somebody was sent this message from the queue."""
         with self.lock:
             fact = self.facts.get((name, RETRY if queue == DEAD else queue))
             if fact is None:
                 raise Broken(f"{name} came from {queue}, where it was never published to")
+            if fact.held == port:
+                raise Broken(f"{fact.name} of {queue} was delivered to two at a time")
             self._check(fact, queue)
             self._check_moved(fact)
             seen = fact.seen_dead if queue == DEAD else fact.seen
@@ -98,15 +101,13 @@ class AmqpRecord:
                 fact.seen_dead += 1
             else:
                 fact.seen += 1
-            fact.held, fact.ack_asked = True, False
+            fact.held, fact.ack_asked = port, False
             self._stored(fact)
             return fact
 
     def _check(self, fact: AmqpFact, queue: str) -> None:
         if fact.gone:
             raise Broken(f"{fact.name} is back in {queue} after it was certainly gone")
-        if fact.held:
-            raise Broken(f"{fact.name} of {queue} was delivered to two at a time")
         if fact.dead and queue != DEAD:
             raise Broken(f"{fact.name} was delivered from {queue} and is dead")
         if fact.due_seconds:
@@ -148,14 +149,14 @@ class AmqpRecord:
         """They are about to be given back, or were lost with their connection."""
         with self.lock:
             for fact in facts:
-                fact.held = False
+                fact.held = 0
                 fact.failures += failed
 
     def ask_ack(self, facts: list[AmqpFact]) -> None:
         """They are about to be acknowledged."""
         with self.lock:
             for fact in facts:
-                fact.ack_asked, fact.held = True, False
+                fact.ack_asked, fact.held = True, 0
 
     def acked(self, facts: list[AmqpFact]) -> None:
         """It is certain that they were."""
@@ -169,7 +170,7 @@ class AmqpRecord:
         """They are about to be rejected for good."""
         with self.lock:
             for fact in facts:
-                fact.rejected, fact.held = True, False
+                fact.rejected, fact.held = True, 0
 
     def rejected(self, facts: list[AmqpFact]) -> None:
         """It is certain that they were."""
@@ -182,7 +183,7 @@ class AmqpRecord:
         with self.lock:
             targets = []
             for source in sources:
-                source.moving, source.held, source.ack_asked = moving, False, True
+                source.moving, source.held, source.ack_asked = moving, 0, True
                 key = (source.name, OUT)
                 targets.append(self.facts.setdefault(key, AmqpFact(source.name, OUT, source.sender, source.sequence)))
             return targets

@@ -30,6 +30,7 @@ class AmqpWire:
         except OSError as error:
             raise Unanswered from error
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.port = port
         self.reader = wire.Reader()
         self._heard: deque[Heard] = deque()
         self.published = 0
