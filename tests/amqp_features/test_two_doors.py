@@ -1,11 +1,13 @@
 """One queue, two doors: what goes in through one comes out of the other."""
 
 import base64
+import json
 from typing import Any
 
 import pika
+import pytest
 
-from tests.clients.clients import counts, receive
+from tests.clients.clients import arn_of, attributes_of, counts, dead_letter_pair, receive, wait_until
 
 
 def _published(channel: Any, sqs: Any, name: str, body: bytes, headers: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -89,3 +91,37 @@ def test_group_and_deduplication_id_cross(channel: Any, sqs: Any, name: str) -> 
     sqs.send_message(QueueUrl=url, MessageBody="m", MessageGroupId="g", MessageDeduplicationId="d")
     _, properties, _ = channel.basic_get(f"{name}.fifo", auto_ack=True)
     assert properties.headers == {"x-group-id": "g", "x-deduplication-header": "d"}
+
+
+def test_a_limit_of_deliveries_is_a_redrive_policy(channel: Any, sqs: Any, name: str) -> None:
+    dead = f"{name}-dead"
+    channel.queue_declare(dead, durable=True)
+    limits = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead, "x-max-receive-count": 2}
+    channel.queue_declare(name, durable=True, arguments=limits)
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    shown = json.loads(attributes_of(sqs, url)["RedrivePolicy"])
+    dead_url = sqs.get_queue_url(QueueName=dead)["QueueUrl"]
+    assert shown == {"deadLetterTargetArn": arn_of(sqs, dead_url), "maxReceiveCount": 2}
+    channel.basic_publish("", name, b"poison")
+    for _ in range(2):
+        method, _, _ = channel.basic_get(name)
+        channel.basic_nack(method.delivery_tag)
+    assert channel.basic_get(name)[0] is None
+    (message,) = receive(sqs, dead_url)
+    assert (message["Body"], message["Attributes"]["DeadLetterQueueSourceArn"]) == ("poison", arn_of(sqs, url))
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="x-max-receive-count"):
+        channel.queue_declare(f"{name}-0", arguments={"x-max-receive-count": 0})
+
+
+def test_a_redrive_policy_limits_deliveries(channel: Any, sqs: Any, name: str) -> None:
+    url, dead = dead_letter_pair(sqs, name, receives=1)
+    sqs.send_message(QueueUrl=url, MessageBody="poison")
+    sqs.send_message(QueueUrl=url, MessageBody="rejected")
+    queue = url.rpartition("/")[2]
+    method, _, _ = channel.basic_get(queue)
+    channel.basic_nack(method.delivery_tag)
+    method, _, body = channel.basic_get(queue)
+    assert body == b"rejected"
+    channel.basic_reject(method.delivery_tag, requeue=False)
+    wait_until(lambda: counts(sqs, dead)[0] == 2)
+    assert sorted(message["Body"] for message in receive(sqs, dead)) == ["poison", "rejected"]

@@ -70,6 +70,17 @@ class Settings(msgspec.Struct, frozen=True):
     """Attributes kept as written, by their SQS name."""
 
     @property
+    def redrive_queue(self) -> str | None:
+        """Where a message goes that was delivered `maximum_receives` times: by the SQS door's RedrivePolicy, or by the
+        AMQP door's default exchange and routing key. None: nowhere, or where another exchange sends it.
+        """
+        if self.maximum_receives is None:
+            return None
+        if self.dead_letter_queue is not None:
+            return self.dead_letter_queue
+        return self.dead_letter_routing_key if self.dead_letter_exchange == "" else None
+
+    @property
     def bounded(self) -> bool:
         """Whether the queue may come to hold too much."""
         return self.maximum_length is not None or self.maximum_bytes is not None

@@ -260,7 +260,10 @@ def list_dead_letter_sources(
     turn: Turn, host: Host, queue: Queue, command: commands.ListDeadLetterSources
 ) -> QueueNames:
     """The queues that name this one."""
-    names = [other.name for other in turn.queues(command.host) if other.settings.dead_letter_queue == queue.name]
+    queues = turn.queues(command.host)
+    names = [
+        each.name for each in queues if queue.name in (each.settings.dead_letter_queue, each.settings.redrive_queue)
+    ]
     return _page(names, command.after, command.maximum)
 
 

@@ -28,6 +28,7 @@ from oncemq.core.turn import Turn
 REASON_EXPIRED = "expired"
 REASON_REJECTED = "rejected"
 REASON_MAXLEN = "maxlen"
+REASON_DELIVERY_LIMIT = "delivery_limit"
 
 
 def dead_letter(turn: Turn, host: Host, queue: Queue, entries: list[int], reason: str) -> None:

@@ -61,6 +61,7 @@ KNOWN_ARGUMENTS = (
     "x-queue-type",
     "x-single-active-consumer",
     "x-delivery-limit",
+    "x-max-receive-count",
 )
 """Arguments that must be the same when a queue is declared anew; others are passed over."""
 FIXED_ARGUMENTS = ("x-max-priority", "x-queue-type")
@@ -79,7 +80,8 @@ CHANGEABLE_FIELDS = (
     "single_active_consumer",
 )
 """What the other arguments say."""
-WINDOW_ARGUMENT = "x-cache-ttl"
+SHARED_FIELDS = {"x-cache-ttl": "deduplication_window_ms", "x-max-receive-count": "maximum_receives"}
+"""Those that SQS may have set as well: they change only with the argument."""
 
 
 # Exchanges ------------------------------------------------------------------------------------------------------
@@ -257,10 +259,11 @@ def declare_queue(turn: Turn, command: commands.DeclareQueue, address: Any) -> N
 
 
 def _changes(settings: Settings, given: dict[str, Any]) -> dict[str, Any]:
-    """What is not given goes back to what it is without arguments. The window may have been set through SQS."""
+    """What is not given goes back to what it is without arguments."""
     changes = {field: given.get(field, getattr(Settings(), field)) for field in CHANGEABLE_FIELDS}
-    if WINDOW_ARGUMENT in changes["arguments"] or WINDOW_ARGUMENT in settings.arguments:
-        changes["deduplication_window_ms"] = given.get("deduplication_window_ms", Settings().deduplication_window_ms)
+    for argument, field in SHARED_FIELDS.items():
+        if argument in changes["arguments"] or argument in settings.arguments:
+            changes[field] = given.get(field, getattr(Settings(), field))
     return changes
 
 

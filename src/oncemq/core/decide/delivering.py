@@ -10,10 +10,11 @@ from typing import Any
 from oncemq.core import routed_commands as commands
 from oncemq.core.commands import Lease
 from oncemq.core.consumer import UNLIMITED, Channel, Consumer
-from oncemq.core.decide.dead_lettering import REASON_REJECTED, dead_letter, expire
+from oncemq.core.decide.dead_lettering import REASON_DELIVERY_LIMIT, dead_letter, expire
 from oncemq.core.decide.declaring import drop_queue
 from oncemq.core.decide.lasting import emit_of_entries, lease
 from oncemq.core.decide.receiving import received, serve_parked
+from oncemq.core.decide.redriving import redrive, reject
 from oncemq.core.decide.replying import end_replies
 from oncemq.core.decide.unused import used
 from oncemq.core.host import Host
@@ -27,14 +28,12 @@ from oncemq.core.routed_outputs import Consuming, Deliveries, Got, RoutedMessage
 from oncemq.core.routed_refusals import ExclusiveConsumer, QueueLocked
 from oncemq.core.turn import Turn
 
-DELIVERY_LIMIT = "delivery_limit"
-
 
 def deliver(turn: Turn, host: Host, queue: Queue) -> None:
     """Send what is ready to who has room; parked receives of the other door come after consumers."""
     while queue.ready and queue.consumers:
         waiting = _with_room(queue)
-        if not waiting:
+        if not waiting or not redrive(turn, host, queue):
             break
         share = min(DELIVERIES_PER_STEP, waiting[0].room) if len(waiting) == 1 else 1
         if queue.fifo:  # what follows in a group may go only as `peek` says it when its first is held
@@ -206,6 +205,7 @@ def get(turn: Turn, command: commands.Get, address: Any) -> None:
         turn.answer(address, QueueLocked(command.queue))
     else:
         used(turn, queue)
+        redrive(turn, host, queue)
         entries = queue.order.peek(1, turn.now_ms) if queue.ready else []
         messages = _hand_out(turn, host, queue, entries, command.no_ack) if entries else [None]
         turn.answer(address, Got(host.name, messages[0], queue.ready))
@@ -254,7 +254,7 @@ def _settle_in(turn: Turn, host: Host, queue: Queue, entries: list[int], outcome
     if outcome == commands.ACK:
         emit_of_entries(turn, queue, Removed(host.number, queue.number, entries, DELETED))
     elif outcome == commands.REJECT:
-        dead_letter(turn, host, queue, entries, REASON_REJECTED)
+        reject(turn, host, queue, entries)
     else:
         give_back(turn, host, queue, entries, failed=True)
 
@@ -267,7 +267,7 @@ def give_back(turn: Turn, host: Host, queue: Queue, entries: list[int], *, faile
         failures = [queue.blocks[entry >> BLOCK_SHIFT].failures[entry & BLOCK_MASK] for entry in entries]
         over = [entry for entry, count in zip(entries, failures, strict=True) if count > limit]
         if over:
-            dead_letter(turn, host, queue, over, DELIVERY_LIMIT)
+            dead_letter(turn, host, queue, over, REASON_DELIVERY_LIMIT)
     expire(turn, host, queue, entries)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from oncemq.core import timers
 from oncemq.core.commands import CancelWaiting, EndWaiting, Lease, ReceiveMessages
 from oncemq.core.decide.access import refused_access
+from oncemq.core.decide.dead_lettering import REASON_DELIVERY_LIMIT, dead_letter
 from oncemq.core.decide.lasting import emit_of_entries, lease
 from oncemq.core.decide.moving import move
 from oncemq.core.decide.unused import used
@@ -128,9 +129,9 @@ def take(
     taken: list[int] = []
     while queue.ready and len(taken) < maximum:
         entries = _receivable(turn, host, queue, maximum - len(taken))
-        dead = _over_limit(host, queue, entries)
+        dead = over_limit(host, queue, entries)
         if dead and dead_letters > 0:
-            _dead_letter(turn, host, queue, dead)
+            move_dead(turn, host, queue, dead)
             dead_letters -= len(dead)
             if dead_letters <= 0:  # who waits goes on at the next tick
                 turn.state.timers.add(turn.now_ms, host.number, queue.number, timers.SERVE, 0)
@@ -193,22 +194,30 @@ def received(host: Host, queue: Queue, entry: int) -> ReceivedMessage:
     )
 
 
-def _over_limit(host: Host, queue: Queue, entries: list[int]) -> list[int]:
+def over_limit(host: Host, queue: Queue, entries: list[int]) -> list[int]:
+    """Those that were delivered as often as they may be, if there is where they can go."""
     maximum = queue.settings.maximum_receives
-    if maximum is None or queue.settings.dead_letter_queue not in host.queues:
+    if maximum is None or not (_redrive_target(host, queue) or queue.settings.dead_letter_exchange in host.exchanges):
         return []
     blocks = queue.blocks
     return [entry for entry in entries if blocks[entry >> BLOCK_SHIFT].deliveries[entry & BLOCK_MASK] >= maximum]
 
 
-def _dead_letter(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> None:
-    name = queue.settings.dead_letter_queue
-    assert name is not None
-    target = host.queues[name]
+def _redrive_target(host: Host, queue: Queue) -> Queue | None:
+    name = queue.settings.redrive_queue
+    return host.queues.get(name) if name is not None and name != queue.name else None
+
+
+def move_dead(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> None:
+    """They go where those go that were delivered too often."""
+    target = _redrive_target(host, queue)
+    if target is None:
+        dead_letter(turn, host, queue, entries, REASON_DELIVERY_LIMIT)
+        return
     move(turn, host, queue, target, entries, kept=True, task=0)
     if target.parked:  # whose own dead letters wait for its next receive: queues may form a chain, or a circle
         serve_parked(turn, host, target, 0)
-    if target.consumers:
+    if target.consumers or target.settings.bounded:
         turn.wake(host, target)
 
 

@@ -55,7 +55,10 @@ def _refused_start(turn: Turn, host: Host, source: Queue, command: StartMoveTask
         refused = refused_access(host, source, command.caller, "StartMessageMoveTask")
         if refused is not None:
             return refused
-    if not any(queue.settings.dead_letter_queue == source.name for queue in host.queues.values()):
+    if not any(
+        source.name in (queue.settings.dead_letter_queue, queue.settings.redrive_queue)
+        for queue in host.queues.values()
+    ):
         return NotADeadLetterQueue(source.name)
     if command.destination is not None:
         destination = host.queues.get(command.destination)

@@ -16,6 +16,7 @@ NUMBERS = {
     "x-max-priority": "maximum_priority",
     "x-delivery-limit": "delivery_limit",
     "x-cache-ttl": "deduplication_window_ms",
+    "x-max-receive-count": "maximum_receives",
 }
 TEXTS = {
     "x-overflow": "overflow",
@@ -67,7 +68,7 @@ def settings_of(method: QueueDeclare, host: str) -> dict[str, Any]:
 def _number(name: str, value: Value, queue: str, host: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise FrameFault(invalid_argument(name, "queue", queue, host, "{unacceptable_type,longstr}"))
-    least = 1 if name == "x-expires" else 0
+    least = 1 if name in ("x-expires", "x-max-receive-count") else 0
     if value < least:
         why = "{value_zero,0}" if value == 0 else f"{{value_negative,{value}}}"
         raise FrameFault(invalid_argument(name, "queue", queue, host, why))

@@ -13,7 +13,7 @@ from oncemq.core.outputs import QueueInfo
 from oncemq.core.settings import FIFO, STANDARD, Settings
 from oncemq.protocols.sqs import limits
 from oncemq.protocols.sqs.errors import INVALID_ATTRIBUTE_NAME, INVALID_ATTRIBUTE_VALUE, Rejected
-from oncemq.protocols.sqs.redrive import read_redrive_allow_policy, read_redrive_policy
+from oncemq.protocols.sqs.redrive import read_redrive_allow_policy, read_redrive_policy, written_redrive_policy
 from oncemq.protocols.sqs.urls import Addresses, Place
 
 WINDOW_ATTRIBUTE = "oncemq.DeduplicationWindowSeconds"
@@ -213,6 +213,8 @@ def shown_attributes(info: QueueInfo, place: Place, asked: list[str]) -> dict[st
         "LastModifiedTimestamp": str(info.changed_ms // 1_000),
     }
     _show_settings(info.settings, shown)
+    if info.settings.redrive_queue is not None and "RedrivePolicy" not in shown:  # set through AMQP
+        shown["RedrivePolicy"] = written_redrive_policy(info.settings, place)
     if "All" in asked:
         return shown
     if WINDOW_ATTRIBUTE in asked and info.settings.kind == FIFO:

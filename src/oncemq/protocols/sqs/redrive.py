@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from oncemq.core.settings import RedriveAllow
+from oncemq.core.settings import RedriveAllow, Settings
 from oncemq.protocols.sqs.errors import INVALID_ATTRIBUTE_VALUE, Rejected, invalid_parameter
 from oncemq.protocols.sqs.limits import MAXIMUM_RECEIVES, REDRIVE_ALLOW_SOURCES
 from oncemq.protocols.sqs.urls import Addresses, Place
@@ -34,6 +34,13 @@ def read_redrive_policy(text: str, place: Place, addresses: Addresses) -> tuple[
     if maximum is None:
         raise invalid_parameter(text, _REDRIVE, "Invalid value for maxReceiveCount: Must be between 1 and 1000.")
     return queue, maximum
+
+
+def written_redrive_policy(settings: Settings, place: Place) -> str:
+    """The RedrivePolicy of a queue that was given its dead-letter queue through AMQP."""
+    assert settings.redrive_queue is not None
+    policy = {"deadLetterTargetArn": place.arn(settings.redrive_queue), "maxReceiveCount": settings.maximum_receives}
+    return msgspec.json.encode(policy).decode()
 
 
 def read_redrive_allow_policy(text: str, place: Place, addresses: Addresses) -> RedriveAllow:
