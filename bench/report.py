@@ -3,6 +3,7 @@
 A page keeps its own words; what is between `<!-- bench NAME -->` and `<!-- end -->` is rewritten.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import msgspec
 from bench.processes import ROOT
 from bench.table import Row, machine, markdown
 
+LOAD_BEFORE = os.getloadavg()[0]
+"""Of the machine, when the benchmark began: figures from a busy machine say so."""
 LAST = ROOT / "bench" / "last.md"
 README = ROOT / "README.md"
 PERFORMANCE = ROOT / "docs" / "amqp-performance.md"
@@ -26,12 +29,12 @@ class Measured(msgspec.Struct):
 def publish_sections(sections: dict[str, str]) -> None:
     """Rewrite them in docs/amqp-performance.md, each with the machine that it was measured on."""
     for name, text in sections.items():
-        rewrite(PERFORMANCE, name, f"On {machine()}:\n\n{text}")
+        rewrite(PERFORMANCE, name, f"On {machine()}, load before it {LOAD_BEFORE:.1f}:\n\n{text}")
 
 
 def publish_table(rows: list[Row]) -> str:
     """Rewrite bench/last.md and the README's table. The text."""
-    table = f"On {machine()} (`make bench`):\n\n{markdown(rows)}"
+    table = f"On {machine()}, load before it {LOAD_BEFORE:.1f} (`make bench`):\n\n{markdown(rows)}"
     LAST.write_text(table + "\n")
     rewrite(README, "table", table)
     return table
