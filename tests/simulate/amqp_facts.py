@@ -18,7 +18,7 @@ TTL_MS = 2_500
 
 
 class QueueTraits(NamedTuple):
-    """A durable queue. What leaves it otherwise than by an ack goes to `dead` if it dead-letters."""
+    """A queue. What leaves it otherwise than by an ack goes to `dead` if it dead-letters."""
 
     arguments: dict[str, Any]
     dead_letters: bool = False
@@ -26,6 +26,7 @@ class QueueTraits(NamedTuple):
     delivery_limit: int | None = None
     ttl_ms: int | None = None
     length_max: int | None = None
+    durable: bool = True
 
 
 DEAD_LETTERS = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": DEAD}
@@ -40,6 +41,7 @@ QUEUES = {
     "delayed": QueueTraits({}),
     "fan-0": QueueTraits({}),
     "fan-1": QueueTraits({"x-max-priority": 3}, priority_max=3),
+    "passing": QueueTraits({"x-dead-letter-exchange": "deaths"}, True, durable=False),
 }
 EXCHANGES: dict[str, tuple[str, dict[str, Any]]] = {
     "all": ("fanout", {}),
@@ -51,6 +53,7 @@ BINDINGS = [
     ("all", "fan-0", ""),
     ("all", "fan-1", ""),
     ("all", "retry", ""),
+    ("all", "passing", ""),
     ("deaths", DEAD, ""),
     ("later", "delayed", "delayed"),
     ("later", "fan-0", "delayed"),
@@ -68,8 +71,8 @@ class Route(NamedTuple):
 
 
 ROUTES = {
-    **{name: Route("", name, (name,)) for name in ("plain", "urgent", "retry", "short", "brief", "once")},
-    "all": Route("all", "any", ("fan-0", "fan-1", "retry")),
+    **{name: Route("", name, (name,)) for name in ("plain", "urgent", "retry", "short", "brief", "once", "passing")},
+    "all": Route("all", "any", ("fan-0", "fan-1", "retry", "passing")),
     "later": Route("later", "delayed", ("delayed", "fan-0")),
     "topics": Route("topics", "a.b", ("fan-1", "urgent")),
     "nowhere": Route("topics", "b.c", ()),
@@ -88,6 +91,7 @@ class Message:
     priority: int = 0
     expiration_ms: int | None = None
     delay_ms: int = 0
+    persistent: bool = True
     attempts: int = 1
     state: int = ASKED
     asked_ms: int = 0
@@ -126,6 +130,12 @@ class Copy:
         """For what is said of it."""
         return f"{self.message.id} of {self.queue}"
 
+    @property
+    def lasting(self) -> bool:
+        """Whether it outlives the server where it is. In `dead` it does; so does what is deduplicated."""
+        message = self.message
+        return QUEUES[self.queue].durable and (message.persistent or message.deduplicated)
+
     def place(self) -> tuple[int, int]:
         """Its place in its queue: by priority, then by what was published before what."""
         return -min(self.message.priority, QUEUES[self.queue].priority_max), self.message.place
@@ -154,7 +164,9 @@ def published(message: Message, attempt: int) -> tuple[bytes, bytes]:
     if message.deduplicated:
         headers["x-deduplication-header"] = message.id
     priority = message.priority or None
-    return wire.content_header(len(body), 2, priority, message.expiration_ms, headers), body
+    return wire.content_header(
+        len(body), 2 if message.persistent else 1, priority, message.expiration_ms, headers
+    ), body
 
 
 def attempt_in(body: bytes) -> tuple[str, int]:

@@ -56,6 +56,8 @@ class AmqpLedger:
         """Every queue, exchange and binding certainly exists."""
         self.unanswered: list[Transaction] = []
         """Transactions whose commit was asked and not answered."""
+        self.transient = False
+        """Something was published that does not outlive the server."""
         self.places = 0
         self.hits: Counter[str] = Counter()
 
@@ -65,6 +67,7 @@ class AmqpLedger:
         """A message is about to be published for the first time."""
         message.copies = [Copy(message, queue) for queue in ROUTES[message.route].queues]
         self.messages[message.id] = message
+        self.transient = self.transient or not all(copy.lasting for copy in message.copies)
         return message
 
     def ask(self, message: Message, now_ms: int) -> None:

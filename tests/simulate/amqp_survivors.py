@@ -71,7 +71,7 @@ def _check_whole(message: Message, by_copy: dict[Place, Found]) -> None:
     """What is in one of its queues is in all of them, unless somebody has taken it out."""
     if message.state == STORED or len(message.copies) < 2:
         return
-    untouched = [copy for copy in message.copies if not (copy.may_be_gone or copy.gone)]
+    untouched = [copy for copy in message.copies if copy.lasting and not (copy.may_be_gone or copy.gone)]
     there = [copy.queue for copy in untouched if (message.id, copy.queue) in by_copy]
     if there and len(there) < len(untouched):
         raise Broken(f"{message.id} is in {there} and not in all of its queues")
@@ -84,11 +84,12 @@ def _check_transaction(ledger: AmqpLedger, transaction: Transaction, by_copy: di
     for message in transaction.messages:
         for copy in message.copies:
             there = (message.id, copy.queue) in by_copy
-            if message.attempts == 1 and not copy.may_be_gone:
+            if message.attempts == 1 and copy.lasting and not copy.may_be_gone:
                 (done if there else not_done).append(f"{copy.name} was published")
     for hold, outcome in transaction.settled:
         found = by_copy.get((hold.copy.message.id, hold.copy.queue))
-        if outcome == ACK or (outcome == REJECT and hold.dead):
+        kept = hold.copy.lasting or hold.dead
+        if kept and (outcome == ACK or (outcome == REJECT and hold.dead)):
             (not_done if found is not None else done).append(f"{hold.copy.name} was acknowledged")
     if done and not_done:
         raise Broken(f"half of a transaction happened: {done} did, {not_done} did not")
@@ -107,17 +108,20 @@ def _settle(ledger: AmqpLedger, message: Message, by_copy: dict[Place, Found], c
             _check_present(ledger, copy, found, clock_ms)
     if message.state == STORED or not message.copies:
         return
-    there = there or any(copy.gone for copy in message.copies)
     if message.state != NEVER:
         ledger.hits[f"AMQP: publishes unconfirmed at a crash, {'found' if there else 'not found'}"] += 1
     message.state = STORED if there else NEVER
     if not there:
         message.place = -1  # if it is published again, then anew
         for copy in message.copies:
-            copy.gone = copy.may_be_gone = False
+            copy.gone = copy.may_be_gone = copy.must_be_dead = False
 
 
 def _check_absent(ledger: AmqpLedger, copy: Copy) -> None:
+    if not copy.lasting and not copy.must_be_dead:
+        ledger.hits["AMQP: transient messages gone with a crash"] += not copy.gone and copy.message.state == STORED
+        copy.gone, copy.holder = True, None
+        return
     if copy.message.state == STORED and not (copy.may_be_gone or copy.gone):
         raise Broken(f"{copy.name} was confirmed or delivered, and is lost")
     if copy.may_be_gone and not copy.gone:
@@ -132,6 +136,10 @@ def _check_present(ledger: AmqpLedger, copy: Copy, found: Found, clock_ms: int) 
         raise Broken(f"{copy.name} is back in {found.queue} after it was certainly gone")
     if message.state == NEVER:
         raise Broken(f"{copy.name} is there, and was rolled back, or its transaction was never committed")
+    if not copy.lasting:
+        if found.queue != DEAD:
+            raise Broken(f"{copy.name} is transient, and outlived its server")
+        ledger.hits["AMQP: transient messages dead-lettered and kept over a crash"] += 1
     ledger.hits["AMQP: acks uncertain at a crash, not done"] += copy.may_be_gone
     seen = copy.seen
     if found.queue == DEAD:
@@ -190,6 +198,10 @@ def _check_topology(ledger: AmqpLedger, host: Host | None) -> None:
     assert host is not None
     for name, traits in QUEUES.items():
         queue = host.queues.get(name)
+        if not traits.durable:
+            if queue is not None:
+                raise Broken(f"queue {name} is transient, and outlived its server")
+            continue
         if queue is None or not queue.settings.durable or queue.settings.arguments != plain(traits.arguments):
             raise Broken(f"queue {name} is {queue.settings if queue is not None else 'lost'}")
     bound: set[Any] = set()
@@ -198,5 +210,5 @@ def _check_topology(ledger: AmqpLedger, host: Host | None) -> None:
         if exchange is None:
             raise Broken(f"exchange {name} is lost")
         bound |= {(name, each.destination, each.routing_key) for each in exchange.bindings}
-    if bound != set(BINDINGS):
+    if bound != {binding for binding in BINDINGS if QUEUES[binding[1]].durable}:
         raise Broken(f"the bindings are {bound}")

@@ -100,7 +100,7 @@ class AmqpWorkload:
             for name, (kind, arguments) in EXCHANGES.items()
         ]
         asked += [
-            (commands.Queue.Declare(0, name, durable=True, arguments=traits.arguments), wire.QUEUE_DECLARE_OK)
+            (commands.Queue.Declare(0, name, durable=traits.durable, arguments=traits.arguments), wire.QUEUE_DECLARE_OK)
             for name, traits in QUEUES.items()
         ]
         asked += [
@@ -134,6 +134,7 @@ class AmqpWorkload:
                 message.delay_ms = self.dice.choice(DELAYS_MS)
             if route == "retry" and self.dice.random() < 0.3:
                 message.expiration_ms = self.dice.choice((400, 3_000))
+            message.persistent = self.dice.random() < 0.75
             messages.append(self.ledger.new(message))
         if messages:
             client.publish(channel, messages, mandatory=self.dice.random() < 0.3)

@@ -9,9 +9,9 @@ import pytest
 from oncemq.core.model import READY
 from oncemq.net.listener import Connections
 from oncemq.protocols.amqp.door import AmqpDoor, Users
-from tests.simulate.amqp_client import CONFIRM, AmqpClient, ClientChannel
+from tests.simulate.amqp_client import CONFIRM, TX, AmqpClient, ClientChannel
 from tests.simulate.amqp_facts import Message
-from tests.simulate.amqp_ledger import AmqpLedger
+from tests.simulate.amqp_ledger import ACK, AmqpLedger
 from tests.simulate.amqp_workload import AmqpWorkload
 from tests.simulate.found import entries_of
 from tests.simulate.server import Server
@@ -42,12 +42,12 @@ class Scene:
         self.publish(1)
         runtime_idle(self.server.runtime)
 
-    def connect(self) -> tuple[AmqpClient, ClientChannel]:
+    def connect(self, mode: str = CONFIRM) -> tuple[AmqpClient, ClientChannel]:
         """A connection with a channel."""
         runtime = self.server.runtime
         door, connections = AmqpDoor(Users()), Connections(runtime.now_ms)
         client = AmqpClient(self.ledger, self.server.engine, runtime, door, connections)
-        return client, client.open_channel(1, CONFIRM)
+        return client, client.open_channel(1, mode)
 
     def publish(self, count: int) -> None:
         """More messages to the queue."""
@@ -82,3 +82,16 @@ def test_what_comes_back_undelivered_counts_against_the_length_of_its_queue() ->
     runtime_idle(scene.server.runtime)
     assert scene.states("brief") == [READY] * 4
     assert scene.states("dead") == [READY]
+
+
+def test_a_channel_that_is_refused_while_it_commits_costs_itself_only() -> None:
+    scene = Scene()
+    client, channel = scene.connect(TX)
+    client.get(channel, "brief")
+    runtime_idle(scene.server.runtime)
+    client.settle(channel, list(channel.holds.values()), ACK, multiple=False)
+    client.commit(channel)
+    client.offend(channel)
+    runtime_idle(scene.server.runtime)
+    assert channel.refused
+    assert scene.states("brief") == []

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from oncemq.core import queue
 from oncemq.core.commands import Command
+from oncemq.core.decide import dead_lettering, lasting, storing
+from oncemq.core.host import Host
 from oncemq.core.model import BLOCK_SHIFT, CONTENT_AMQP, DELAYED, PRIORITY_SHIFT, READY
 from oncemq.core.order.plain import Plain
 from oncemq.core.outputs import Output
-from oncemq.core.records import DELETED, Published, Record, Removed
+from oncemq.core.records import DELETED, Published, Record, Removed, Rewritten
 from oncemq.core.refusals import Refusal
 from oncemq.core.routed_commands import Publish, Transact
 from oncemq.core.routed_outputs import Outcome, TransactionDone
+from oncemq.core.turn import Turn
 from oncemq.engine.engine import Address, Engine
 from oncemq.journal import gathering
 from oncemq.journal.codec import encode_published, encode_record
@@ -169,3 +174,23 @@ def test_counts_of_deliveries_that_are_forgotten_are_found(monkeypatch: pytest.M
                         block.deliveries[index] = 0
 
     assert finds(Plant(on_start=forgets), "as if for the first time")
+
+
+def test_a_transient_message_that_is_journalled_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def persistent(*given: Any, **fields: Any) -> None:
+        publish(*given, **{**fields, "persistent": True})
+
+    publish = lasting.publish
+    monkeypatch.setattr(storing, "publish", persistent)
+    assert finds(Plant(), "outlived its server")
+
+
+def test_a_transient_message_that_dies_into_a_durable_queue_and_is_not_written_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unwritten(turn: Turn, host: Host, record: Rewritten) -> None:
+        number, kept = host.messages.transient.next, lasting._keep(turn, record.contents)
+        turn.emit_transient(msgspec.structs.replace(record, first_message=number), kept)
+
+    monkeypatch.setattr(dead_lettering, "rewrite", unwritten)
+    assert finds(Plant(), "is lost")

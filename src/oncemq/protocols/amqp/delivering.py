@@ -69,8 +69,9 @@ class Unsettled:
         self.set_aside = {}
 
     def committed(self) -> None:
-        """The first of what is to be committed is settled."""
-        self.committing.popleft()
+        """The first of what is to be committed is settled, unless the channel was refused since and gave it back."""
+        if self.committing:
+            self.committing.popleft()
 
     def put_back(self) -> None:
         """What the transaction settled is held as before, under its tags."""
