@@ -26,6 +26,16 @@ def scene(server: ServerProcess, tmp_path: Path) -> Iterator[Scene]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def shop(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A scene with one worker that runs for all tests of a module: each has orders of its own."""
+    folder = tmp_path_factory.mktemp("shop")
+    broker = f"amqp://guest:guest@127.0.0.1:{server.amqp_port}/"
+    with open_scene(broker, f"sqlite:///{folder}/orders.db", folder) as opened:
+        opened.worker()
+        yield opened
+
+
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server that the test may kill and start again."""

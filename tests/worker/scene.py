@@ -1,6 +1,7 @@
 """A queue, a database and worker processes for one test; everything real, and gone at its end."""
 
 import contextlib
+import itertools
 import select
 import signal
 import subprocess
@@ -89,6 +90,8 @@ class Scene:
         self.runs = folder / "runs"
         self.runs.touch()
         self.workers: list[WorkerUnderTest] = []
+        self._numbers = itertools.count(1)
+        self._dead: dict[str | None, tuple[bytes, Any]] = {}
         self.engine = sa.create_engine(database)
         tables.create(self.engine)
         self.reconnect()
@@ -148,6 +151,33 @@ class Scene:
     def charges(self, order_id: int = 1) -> int:
         """How often an order was charged."""
         return int(self.rows(f"SELECT count(*) FROM charges WHERE order_id = {order_id}")[0][0])
+
+    def order(self, does: str = "charge", **more: Any) -> dict[str, Any]:
+        """An order that no other test of this scene has."""
+        return {"id": next(self._numbers), "does": does} | more
+
+    def wait_state(self, message_id: str | None, state: str, attempts: int) -> None:
+        """Until the inbox says so of a message."""
+        which = f"SELECT state, attempts FROM oncemq_inbox WHERE message_id = '{message_id}'"
+        until(lambda: (state, attempts) in self.rows(which), f"{state} after {attempts}: {self.rows(which)}")
+
+    def dead_letter(self, message_id: str | None, suffix: str = "-dead") -> tuple[bytes, Any]:
+        """Wait for the dead letter of a message, and take out those that there are: body, properties."""
+
+        def is_there() -> bool:
+            self._dead |= {properties.message_id: (body, properties) for body, properties in self.dead(suffix)}
+            return message_id in self._dead
+
+        until(is_there, f"the dead letter of {message_id}")
+        return self._dead[message_id]
+
+    def runs_of(self, order: dict[str, Any]) -> int:
+        """How often a handler began on an order."""
+        return len(self.run_lines(f"{order['id']} "))
+
+    def wait_invoiced(self, order: dict[str, Any]) -> None:
+        """Until the consumer of invoices has it."""
+        until(lambda: self.run_lines(f"invoice {order['id']} "), f"the invoice of {order}")
 
     def inbox(self) -> list[tuple[str, int]]:
         """States and attempts, but for the invoices'."""
