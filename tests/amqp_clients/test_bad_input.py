@@ -9,7 +9,8 @@ import pika
 import pytest
 from pamqp import commands, frame, header
 
-from tests.amqp_clients.clients import connect, get, until
+from oncemq.core.limits import OUTLET_BYTES
+from tests.amqp_clients.clients import connect, counts, get, until
 from tests.amqp_clients.wire import HEADER, Wire, raw_frame
 from tools.server_process import ServerProcess
 
@@ -256,6 +257,24 @@ def test_a_client_that_never_reads_is_bounded_and_harms_nobody(server: ServerPro
         assert get(channel, other)[2] == b"well"
         wire.socket.close()
         until(lambda: channel.queue_declare(name, passive=True).method.consumer_count == 0)
+        channel.queue_delete(name)
+
+
+def test_a_backlog_is_not_sent_to_a_client_that_does_not_read(server: ServerProcess, name: str) -> None:
+    body, count, sockets_bytes = b"x" * 100_000, 300, 8 * 1024 * 1024
+    with connect(server) as connection, Wire(server).open() as wire:
+        channel = connection.channel()
+        channel.queue_declare(name)
+        channel.confirm_delivery()
+        for _ in range(count):
+            channel.basic_publish("", name, body)
+        wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        wire.method(1, commands.Basic.Consume(queue=name, consumer_tag="deaf", nowait=True))
+        until(lambda: counts(channel, name)[0] < count)
+        sent = count - counts(channel, name)[0]
+        assert sent * len(body) <= OUTLET_BYTES + sockets_bytes
+        wire.socket.close()
+        until(lambda: counts(channel, name) == (count, 0))
         channel.queue_delete(name)
 
 

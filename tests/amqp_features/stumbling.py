@@ -6,6 +6,7 @@ A message whose body says so cannot be shown to a consumer, nor a queue of that 
 from typing import Any
 
 from oncemq.cli.main import main
+from oncemq.core.model import Content
 from oncemq.protocols.amqp import delivering
 from oncemq.protocols.amqp.specification import queue
 
@@ -15,10 +16,10 @@ _parts_of = delivering.parts_of
 _declare_ok = queue.QueueDeclareOk
 
 
-def _stumbling_parts(message: Any, frame_bytes_max: int) -> Any:
-    if message.received.content.body == STUMBLING_BLOCK.encode():
+def _stumbling_parts(content: Content, *more: Any) -> Any:
+    if content.body == STUMBLING_BLOCK.encode():
         raise ValueError("a planted bug")
-    return _parts_of(message, frame_bytes_max)
+    return _parts_of(content, *more)
 
 
 def _stumbling_ok(name: str, ready: int, consumers: int) -> Any:
@@ -28,6 +29,6 @@ def _stumbling_ok(name: str, ready: int, consumers: int) -> Any:
 
 
 if __name__ == "__main__":
-    delivering.parts_of = _stumbling_parts
+    delivering.parts_of = _stumbling_parts  # type: ignore[assignment]
     queue.QueueDeclareOk = _stumbling_ok  # type: ignore[assignment,misc]
     main()

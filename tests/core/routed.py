@@ -163,7 +163,7 @@ class Amqp:
         found: list[Delivery] = []
         for output in self.driver.channels[channel]:
             assert isinstance(output, Deliveries), output
-            found += [self.seen(each, output.consumer) for each in output.messages]
+            found += self._seen_all(output)
         self.driver.channels[channel].clear()
         return found
 
@@ -183,6 +183,19 @@ class Amqp:
             found.append(output.consumer)
         self.driver.channels[channel].clear()
         return found
+
+    def _seen_all(self, output: Deliveries) -> list[Delivery]:
+        leases = [
+            Lease(each.queue, each.first_entry + offset, each.first_token + offset)
+            for each in output.leases
+            for offset in range(each.count)
+        ]
+        bodies = [each.body for each in output.contents] or [self.driver.bodies[each] for each in output.positions]
+        columns = zip(bodies, output.redelivered, leases, strict=True)
+        return [
+            Delivery(body.decode(), again > 0, lease, output.consumer, output.afterlives.get(place))
+            for place, (body, again, lease) in enumerate(columns)
+        ]
 
     def seen(self, message: RoutedMessage, consumer: int) -> Delivery:
         """A delivery, with its body."""
@@ -220,8 +233,7 @@ class Amqp:
 
     def close(self, channel: Any, *deliveries: Delivery, failed: bool = True) -> None:
         """The channel closes while it holds these."""
-        leases = [each.lease for each in deliveries]
-        self.done(commands.CloseChannel("/", channel, leases, failed))
+        self.done(commands.CloseChannel("/", channel, lease_runs(*deliveries), failed))
 
     def transact(self, *asked: commands.Publish | commands.Settle) -> list[Any]:
         """tx.commit; the outcomes of its publishes."""
@@ -241,4 +253,22 @@ class Amqp:
 
 def settlement(outcome: int, *deliveries: Delivery) -> commands.Settle:
     """The command that says so of these."""
-    return commands.Settle("/", [each.lease for each in deliveries], [each.consumer for each in deliveries], outcome)
+    return commands.Settle("/", lease_runs(*deliveries), outcome)
+
+
+def lease_runs(*deliveries: Delivery) -> list[commands.LeaseRun]:
+    """Their leases, those that follow one another as one."""
+    runs: list[commands.LeaseRun] = []
+    for each in deliveries:
+        queue, entry, token = each.lease.queue, each.lease.entry, each.lease.token
+        last = runs[-1] if runs else None
+        if last is not None and (queue, entry - last.count, token - last.count, each.consumer) == (
+            last.queue,
+            last.first_entry,
+            last.first_token,
+            last.consumer,
+        ):
+            last.count += 1
+        else:
+            runs.append(commands.LeaseRun(queue, entry, 1, token, each.consumer))
+    return runs

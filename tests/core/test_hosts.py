@@ -105,7 +105,7 @@ def test_those_in_it_are_told() -> None:
 
 def asked_of_a_host(host: str) -> list[routed.HostCommand]:
     """One of each command on a virtual host, but those that end."""
-    publish, settle = routed.Publish(host, [run(["x"])]), routed.Settle(host, [], [], routed.ACK)
+    publish, settle = routed.Publish(host, [run(["x"])]), routed.Settle(host, [], routed.ACK)
     return [
         publish,
         settle,
@@ -122,8 +122,8 @@ def asked_of_a_host(host: str) -> list[routed.HostCommand]:
         routed.Cancel(host, 1),
         routed.LimitChannel(host, "channel", 1),
         routed.LimitConsumers(host, "channel", 1),
-        routed.HoldChannel(host, "channel", True),
-        routed.ExtendLeases(host, [], []),
+        routed.GrantRoom(host, "one", 1),
+        routed.ExtendLeases(host, []),
         routed.AwaitReplies(host, "amq.rabbitmq.reply-to.x", "channel", "tag"),
         routed.Get(host, "q", True, "one"),
         routed.SetPolicy(host, Policy("p", ".*", {"expires": 1})),
@@ -171,7 +171,8 @@ def test_nothing_held_in_the_old_one_means_anything_in_a_new_one_of_its_name() -
     for queue in ("f", "q", "dead"):
         answer = driver.ask(commands.DeleteMessages(HOST, queue, None, [old.lease]))
         assert answer == Results([LeaseOfAnotherQueue()])
-    driver.ask(routed.Settle(HOST, [old.lease], [0], routed.ACK))
+    held = routed.LeaseRun(old.lease.queue, old.lease.entry, 1, old.lease.token, 0)
+    driver.ask(routed.Settle(HOST, [held], routed.ACK))
     assert driver.host(HOST).queues["q"].leased == 1
     fresh = driver.ask(routed.Consume(HOST, "q", "another", "tag", 0, False, False, 0, "two"))
     assert fresh.consumer > consumer.consumer

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 
+from oncemq.core.handing_out import hand_out
 from oncemq.core.limits import BLOCK_ENTRIES
 from oncemq.core.model import PRIORITY_SHIFT, READY
 from oncemq.core.pieces import Pieces
 from oncemq.core.queue import Queue
 from oncemq.core.settings import Settings
 from oncemq.core.snapshot import encode_piece
+from oncemq.core.spans import spans_of
 
 
 def new_queue() -> Queue:
@@ -35,7 +37,7 @@ def test_the_highest_priority_comes_first_and_within_it_the_first_place() -> Non
 def test_a_returned_entry_is_handed_out_at_its_place() -> None:
     queue = new_queue()
     add(queue, 1, 5)
-    queue.lease([0, 1, 2], 1, 0, 0)
+    hand_out(queue, [(0, 3)], 1, 0, 0)
     assert queue.order.peek(2, 0) == [3, 4]
     queue.release([1], 0, True, True)
     assert queue.order.peek(5, 0) == [1, 3, 4]
@@ -51,15 +53,15 @@ def test_two_hundred_thousand_entries_over_blocks_that_come_and_go() -> None:
     seen: list[int] = []
     while queue.ready:
         entries = queue.order.peek(1_000, 0)
-        queue.lease(entries, token, 0, 0)
+        hand_out(queue, spans_of(entries), token, 0, 0)
         token += len(entries)
         seen += entries
     assert seen == list(range(200_000))
-    queue.remove([entry for entry in seen if entry != 5 and entry // BLOCK_ENTRIES in (0, 1)])
+    queue.remove([(0, 5), (6, 2 * BLOCK_ENTRIES - 6)])
     assert list(queue.blocks) == [0, 2, 3]
     queue.release([5, BLOCK_ENTRIES * 3 + 7, BLOCK_ENTRIES * 2 + 1], 0, True, False)
     assert queue.order.peek(10, 0) == [5, BLOCK_ENTRIES * 2 + 1, BLOCK_ENTRIES * 3 + 7]
-    queue.remove([5])
+    queue.remove([(5, 1)])
     assert list(queue.blocks) == [2, 3]
     assert queue.order.peek(10, 0) == [BLOCK_ENTRIES * 2 + 1, BLOCK_ENTRIES * 3 + 7]
 
@@ -98,7 +100,7 @@ def test_random_changes_against_a_sorted_list() -> None:
             entries = queue.order.peek(dice.randrange(1, 30), 0)
             expected = sorted(ready, key=lambda entry: (-(entry >> PRIORITY_SHIFT), entry))
             assert entries == expected[: len(entries)] and (entries or not ready)
-            queue.lease(entries, token, 0, 0)
+            hand_out(queue, spans_of(entries), token, 0, 0)
             token += len(entries)
             ready.difference_update(entries)
             held += entries
@@ -108,5 +110,5 @@ def test_random_changes_against_a_sorted_list() -> None:
                 queue.release([entry], 0, True, False)
                 ready.add(entry)
             else:
-                queue.remove([entry])
+                queue.remove([(entry, 1)])
     assert queue.ready == len(ready) and all(queue.state_of(entry) == READY for entry in ready)

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from oncemq.core.commands import Lease
 from oncemq.core.consumer import Channel
-from oncemq.core.decide import delivering, lasting, leasing
+from oncemq.core.decide import lasting, leasing, settling
 from oncemq.core.deduplication import Deduplication
 from oncemq.core.model import GONE, PRIORITY_SHIFT
 from oncemq.core.order import fair
@@ -131,7 +131,7 @@ def no_room_on_the_channel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def expired_are_delivered_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivering, "expire", lambda *_: None)
+    monkeypatch.setattr(settling, "expire", lambda *_: None)
 
 
 def permissions_outlive_their_host(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +148,7 @@ def transient_are_journalled_as_removed(monkeypatch: pytest.MonkeyPatch) -> None
     def emit(turn: Turn, queue: Queue, record: lasting.OfEntries) -> None:
         turn.emit(record)
 
-    monkeypatch.setattr(delivering, "emit_of_entries", emit)
+    monkeypatch.setattr(settling, "emit_of_entries", emit)
 
 
 def places_are_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """x-lease-ms: a consumer that holds messages for a time."""
 
 from oncemq.core import routed_commands as commands
-from tests.core.routed import Amqp
+from tests.core.routed import Amqp, lease_runs
 
 
 def test_a_message_comes_back_at_the_deadline() -> None:
@@ -29,12 +29,12 @@ def test_a_message_comes_back_at_the_deadline() -> None:
 def test_it_can_be_extended() -> None:
     amqp = Amqp()
     amqp.declare()
-    consumer = amqp.consume(limit=1, lease_ms=1_600)
+    amqp.consume(limit=1, lease_ms=1_600)
     amqp.publish("a")
     (held,) = amqp.delivered()
     for _ in range(3):
         amqp.driver.advance(1_200)
-        amqp.ask(commands.ExtendLeases("/", [held.lease], [consumer]))
+        amqp.ask(commands.ExtendLeases("/", lease_runs(held)))
     assert amqp.driver.counts() == (0, 1, 0)
     amqp.check()
     amqp.driver.advance(1_616)

@@ -11,6 +11,7 @@ from oncemq.core.host import Partition
 from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, CONTENT_AMQP, READY
 from oncemq.core.queue import Queue
 from oncemq.core.records import Delivered, Published, Record
+from oncemq.core.spans import numbers_of
 from oncemq.journal.codec import decode_content
 from tests.simulate.amqp_facts import DEAD, QUEUES, Copy, attempt_in
 from tests.simulate.amqp_ledger import AmqpLedger
@@ -35,7 +36,7 @@ class OrderWatch:
         elif isinstance(record, Delivered):
             queue = state.hosts_by_number[record.host].queues_by_number[record.queue]
             if queue.name in QUEUES and queue.name != DEAD:
-                self._check(queue, record.entries)
+                self._check(queue, numbers_of(record.spans))
 
     def _check(self, queue: Queue, entries: list[int]) -> None:
         first = sorted(

@@ -12,11 +12,13 @@ import msgspec
 
 from oncemq.core import apply_system, records, timers
 from oncemq.core.exchange import PREDECLARED, Exchange
+from oncemq.core.handing_out import hand_out
 from oncemq.core.host import Host, Partition
 from oncemq.core.limits import DELETED_NAMES_MS, MOVE_TASKS_KEPT_PER_QUEUE
 from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, TRANSIENT, TRANSIENT_QUEUE, Block, MoveTask
 from oncemq.core.queue import Queue
 from oncemq.core.settings import Settings, changed
+from oncemq.core.spans import count_of, numbers_of
 
 
 class Places(msgspec.Struct):
@@ -148,16 +150,17 @@ def _published(state: Partition, record: records.Published, now_ms: int, places:
 def _delivered(state: Partition, record: records.Delivered, now_ms: int, places: Places) -> None:
     host, queue = _queue(state, record.host, record.queue)
     host.touch()
-    queue.lease(record.entries, record.first_token, now_ms, record.due_ms)
-    next_token = record.first_token + len(record.entries)
+    hand_out(queue, record.spans, record.first_token, now_ms, record.due_ms)
+    next_token = record.first_token + count_of(record.spans)
     if next_token > TRANSIENT:
         host.next_transient_token = next_token
     else:
         host.next_token = next_token
     if record.due_ms:
-        state.timers.add_all(record.due_ms, host.number, queue.number, timers.ENTRY, record.entries)
+        items = numbers_of(record.spans)
+        state.timers.add_all(record.due_ms, host.number, queue.number, timers.ENTRY, items)
     if record.attempt is not None:
-        queue.attempts.remember(record.attempt, record.entries, record.first_token, now_ms)
+        queue.attempts.remember(record.attempt, numbers_of(record.spans), record.first_token, now_ms)
 
 
 def _released(state: Partition, record: records.Released, now_ms: int, places: Places) -> None:
@@ -178,8 +181,9 @@ def _lease_extended(state: Partition, record: records.LeaseExtended, now_ms: int
 
 def _removed(state: Partition, record: records.Removed, now_ms: int, places: Places) -> None:
     host, queue = _queue(state, record.host, record.queue)
-    host.messages.unreference(queue.remove(record.entries))
-    queue.attempts.void(record.entries)
+    host.messages.unreference(queue.remove(record.spans))
+    if queue.attempts.by_entry:
+        queue.attempts.void(numbers_of(record.spans))
 
 
 def _moved(state: Partition, record: records.Moved, now_ms: int, places: Places) -> None:
@@ -202,7 +206,7 @@ def _moved(state: Partition, record: records.Moved, now_ms: int, places: Places)
         if record.kept:
             target.carry(new_entry, block.deliveries[index], block.failures[index], block.first_delivery_ms[index])
             target.label(new_entry, source.name)
-        held = source.remove((entry,))
+        held = source.remove([(entry, 1)])
         if not record.kept:
             host.messages.unreference(held)
     source.attempts.void(record.entries)
@@ -226,7 +230,7 @@ def _dead_lettered(state: Partition, record: records.DeadLettered, now_ms: int, 
         if expires_ms:
             state.timers.add(expires_ms, host.number, number, timers.EXPIRY, entry)
         watch_retention(state, target, now_ms)
-    host.messages.unreference(source.remove((record.entry,)))
+    host.messages.unreference(source.remove([(record.entry, 1)]))
     source.attempts.void((record.entry,))
 
 

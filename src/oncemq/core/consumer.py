@@ -4,20 +4,35 @@ channel.
 
 from typing import Any
 
+from oncemq.core.limits import OUTLET_BYTES
+
 UNLIMITED = 1 << 62
+
+
+class Outlet:
+    """What the consumers of one connection share: the bytes that they may be sent before it has written some.
+
+    Whoever owns the connection gives them back as it writes them. One message may go beyond.
+    """
+
+    __slots__ = ("channels", "room_bytes")
+
+    def __init__(self) -> None:
+        self.room_bytes = OUTLET_BYTES
+        self.channels: dict[Channel, None] = {}
 
 
 class Channel:
     """What the consumers of one channel share: how many unsettled messages it may hold."""
 
-    __slots__ = ("address", "consumers", "ended", "held", "limit", "unsettled")
+    __slots__ = ("address", "consumers", "ended", "limit", "outlet", "unsettled")
 
     def __init__(self, address: Any) -> None:
         self.address = address
         self.limit = UNLIMITED
         self.unsettled = 0
-        self.held = False
-        """Its consumers get nothing for now: the peer does not read."""
+        self.outlet = Outlet()
+        """Its connection's, from its first consumer on."""
         self.consumers: dict[int, Consumer] = {}
         self.ended: dict[int, Consumer] = {}
         """Those that get nothing more and hold unsettled messages yet."""
@@ -60,10 +75,14 @@ class Consumer:
         self.lease_ms = 0
         """How long it may hold a message; 0: as long as its channel lives."""
 
+    def takes_like(self, other: "Consumer") -> bool:
+        """Whether the same record may say that both were sent something."""
+        return self.no_ack == other.no_ack and self.lease_ms == other.lease_ms
+
     @property
     def room(self) -> int:
         """Messages that it may be sent now."""
-        if self.channel.held:
+        if self.channel.outlet.room_bytes <= 0:
             return 0
         if self.no_ack:
             return UNLIMITED

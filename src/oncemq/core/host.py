@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from oncemq.core.consumer import Channel, Consumer
+from oncemq.core.consumer import Channel, Consumer, Outlet
 from oncemq.core.exchange import Exchange
 from oncemq.core.messages import Messages
 from oncemq.core.model import TRANSIENT_QUEUE, Content, MoveTask, Parked, Piece
@@ -44,6 +44,7 @@ class Host(Piece):
         "next_transient_token",
         "number",
         "operator_policies",
+        "outlets",
         "parked_at",
         "pieces",
         "policies",
@@ -82,6 +83,8 @@ class Host(Piece):
         self.consumers: dict[int, Consumer] = {}
         """By number, those too that have ended and hold unsettled messages yet. Not durable."""
         self.next_consumer = 1
+        self.outlets: dict[object, Outlet] = {}
+        """Connection → what its consumers share. Not durable."""
         self.tasks: dict[int, MoveTask] = {}
         self.deleted_ms: dict[str, int] = {}
         """Names of queues deleted within the last minute, and when."""

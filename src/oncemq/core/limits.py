@@ -67,8 +67,11 @@ TIMER_BUCKET_MS = 16
 TIMER_ITEMS_STALE = 100_000
 """So many items that no longer hold may be in the timers, and as many again as there are that hold."""
 
-DELIVERIES_PER_STEP = 256
-"""Messages that one consumer is sent at once, before the next command is decided."""
+DELIVERIES_PER_STEP = 1_000
+"""Messages that are dealt to consumers at once, as one record."""
+
+OUTLET_BYTES = 1_048_576
+"""What consumers of one connection are sent before it has written some: stored bytes of messages."""
 
 RECEIVED_BODY_BYTES = 1_048_576
 """A larger body is counted in its queue, but never received through SQS."""

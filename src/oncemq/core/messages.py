@@ -6,15 +6,15 @@ A number is never used twice. A block of 65,536 numbers is let go when all are g
 `live_in_segment` counts held messages by the journal segment that stores them (the position's upper bits).
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from array import array
+from collections.abc import Sequence
 
 from oncemq.core.limits import BLOCK_ENTRIES
 from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, TRANSIENT, Afterlife, MessageBlock
 from oncemq.core.pieces import MESSAGES, Pieces, key_of
+from oncemq.core.spans import cut_at_blocks, spans_of
 
 SEGMENT_SHIFT = 40
-TRANSIENT_BLOCK = TRANSIENT >> BLOCK_SHIFT
 
 
 class Messages:
@@ -38,25 +38,42 @@ class Messages:
         assert number == first, "message numbers are given in order"
 
     def add(self, positions: Sequence[int], lengths: Sequence[int], references: int) -> int:
-        """Add a run of messages to this table; returns the first one's number."""
-        first = number = self.next
-        live_in_segment = self.live_in_segment
-        for position, length in zip(positions, lengths, strict=True):
-            block = self.blocks.get(number >> BLOCK_SHIFT)
-            if block is None:
-                block = self._new_block(number)
-            elif block.epoch != self.pieces.epoch:
-                self.pieces.touch(block)
-            block.position.append(position)
-            block.length.append(length)
-            block.references.append(references)
-            block.live += 1
-            number += 1
-            segment = position >> SEGMENT_SHIFT
-            live_in_segment[segment] = live_in_segment.get(segment, 0) + 1
-        self.next = number
-        self.live += number - first
+        """Store a run of messages, each held by `references` entries; returns the first one's number."""
+        first, count = self.next, len(positions)
+        added = 0
+        while added < count:
+            block = self._tail()
+            room = BLOCK_ENTRIES - len(block.position)
+            stop = min(count, added + room)
+            self._extend(block, positions[added:stop], lengths[added:stop], references)
+            self.next += stop - added
+            added = stop
+        self.live += count
         return first
+
+    def _tail(self) -> MessageBlock:
+        block = self.blocks.get(self.next >> BLOCK_SHIFT)
+        if block is None:
+            return self._new_block(self.next)
+        if block.epoch != self.pieces.epoch:
+            self.pieces.touch(block)
+        return block
+
+    def _extend(self, block: MessageBlock, positions: Sequence[int], lengths: Sequence[int], references: int) -> None:
+        count = len(positions)
+        if block.position and positions[0] < block.position[-1]:
+            block.in_order = False
+        block.position.extend(positions)
+        block.length.extend(lengths)
+        block.references.extend((references,) * count)
+        block.live += count
+        first, last = positions[0] >> SEGMENT_SHIFT, positions[-1] >> SEGMENT_SHIFT
+        held = self.live_in_segment
+        if first == last:
+            held[first] = held.get(first, 0) + count
+        else:
+            for position in positions:
+                held[position >> SEGMENT_SHIFT] = held.get(position >> SEGMENT_SHIFT, 0) + 1
 
     def _new_block(self, number: int) -> MessageBlock:
         block = MessageBlock(key_of(MESSAGES, self.host, 0, number >> BLOCK_SHIFT))
@@ -92,45 +109,68 @@ class Messages:
         """Nobody holds any of these messages: their virtual host is gone."""
         self.blocks.clear()
 
-    def unreference(self, numbers: Iterable[int]) -> None:
-        """One entry less holds each of these messages."""
-        for block_number, run in groupby(numbers, BLOCK_SHIFT.__rrshift__):
-            table = self.transient if block_number >= TRANSIENT_BLOCK else self
-            table.unreference_in_block(block_number, run)
+    def stored(self, numbers: Sequence[int]) -> tuple["array[int]", "array[int]", dict[int, Afterlife]]:
+        """Positions and lengths of held messages, and for those that have one (by place in `numbers`) its afterlife."""
+        positions, lengths = array("Q"), array("I")
+        afterlives: dict[int, Afterlife] = {}
+        for first, count in spans_of(numbers):
+            blocks = self.transient.blocks if first >= TRANSIENT else self.blocks
+            for number, start, stop in cut_at_blocks(first, count):
+                block = blocks[number]
+                if block.afterlives:
+                    at = len(positions) - start
+                    found = block.afterlives
+                    afterlives.update((at + index, found[index]) for index in range(start, stop) if index in found)
+                positions += block.position[start:stop]
+                lengths += block.length[start:stop]
+        return positions, lengths, afterlives
 
-    def unreference_in_block(self, block_number: int, numbers: Iterable[int]) -> None:
-        """As `unreference`, for messages of one block of this table."""
-        block = self.blocks[block_number]
+    def unreference(self, numbers: Sequence[int]) -> None:
+        """One entry less holds each of these messages."""
+        for first, count in spans_of(numbers):
+            table = self.transient if first >= TRANSIENT else self
+            for number, start, stop in cut_at_blocks(first, count):
+                table.unreference_in_block(number, start, stop)
+
+    def unreference_in_block(self, number: int, start: int, stop: int) -> None:
+        """As `unreference`, for the messages at start to stop - 1 of a block of this table."""
+        block = self.blocks[number]
         if block.epoch != self.pieces.epoch:
             self.pieces.touch(block)
-        self._unreference_in(block, numbers)
+        self._unreference_in(block, start, stop)
         if not block.live and len(block.position) == BLOCK_ENTRIES:
             self.pieces.dropped(block)
-            del self.blocks[block_number]
+            del self.blocks[number]
 
-    def _unreference_in(self, block: MessageBlock, numbers: Iterable[int]) -> None:
-        references, position = block.references, block.position
-        segment = leaving = 0
-        for number in numbers:
-            index = number & BLOCK_MASK
-            references[index] -= 1
-            if not references[index]:
-                if block.afterlives:
-                    block.afterlives.pop(index, None)
-                stored_in = position[index] >> SEGMENT_SHIFT
-                if stored_in != segment:
-                    self._let_go(block, segment, leaving)
-                    segment, leaving = stored_in, 0
-                leaving += 1
-        self._let_go(block, segment, leaving)
+    def _unreference_in(self, block: MessageBlock, start: int, stop: int) -> None:
+        count, references, position = stop - start, block.references, block.position
+        held_by = references[start]
+        if count > 1 and references[start:stop] == array("I", (held_by,)) * count:
+            references[start:stop] = array("I", (held_by - 1,)) * count
+            if held_by > 1:
+                return
+            first, last = position[start] >> SEGMENT_SHIFT, position[stop - 1] >> SEGMENT_SHIFT
+            if block.in_order and first == last and not block.afterlives:
+                self._let_go(block, first, count)
+                return
+            going: Sequence[int] = range(start, stop)
+        else:
+            going = []
+            for index in range(start, stop):
+                references[index] -= 1
+                if not references[index]:
+                    going.append(index)
+        for index in going:
+            if block.afterlives:
+                block.afterlives.pop(index, None)
+            self._let_go(block, position[index] >> SEGMENT_SHIFT, 1)
 
     def _let_go(self, block: MessageBlock, segment: int, count: int) -> None:
         """So many messages of the block, all stored in this segment, are held no more."""
-        if count:
-            self.live -= count
-            block.live -= count
-            left = self.live_in_segment[segment] - count
-            if left:
-                self.live_in_segment[segment] = left
-            else:
-                del self.live_in_segment[segment]
+        self.live -= count
+        block.live -= count
+        left = self.live_in_segment[segment] - count
+        if left:
+            self.live_in_segment[segment] = left
+        else:
+            del self.live_in_segment[segment]

@@ -172,7 +172,7 @@ class Block(Piece):
 class MessageBlock(Piece):
     """65,536 numbers of the message table, as columns."""
 
-    __slots__ = ("afterlives", "length", "live", "position", "references")
+    __slots__ = ("afterlives", "in_order", "length", "live", "position", "references")
 
     def __init__(self, key: bytes) -> None:
         super().__init__(key)
@@ -182,6 +182,8 @@ class MessageBlock(Piece):
         self.afterlives: dict[int, Afterlife] = {}
         """Index → what dead-lettering added to the message."""
         self.live = 0
+        self.in_order = True
+        """Positions never fall within the block. Derived."""
 
 
 class Parked(msgspec.Struct):

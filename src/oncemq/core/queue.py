@@ -4,13 +4,14 @@ Only `apply` calls what changes something here. Every change keeps the columns, 
 and says which message numbers are no longer held.
 """
 
+from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import compress
 from typing import Any
 
 from oncemq.core.attempts import Attempts
-from oncemq.core.columns import extend, extend_expiry, fill, zeros_like
+from oncemq.core.columns import extend, extend_expiry, fill, remove_run, zeros_like
 from oncemq.core.consumer import Consumer
 from oncemq.core.deduplication import Deduplication
 from oncemq.core.limits import BLOCK_ENTRIES
@@ -34,6 +35,7 @@ from oncemq.core.order.fifo import Fifo
 from oncemq.core.order.plain import Plain
 from oncemq.core.pieces import BLOCK, QUEUE, Pieces, key_of
 from oncemq.core.settings import FIFO, Settings
+from oncemq.core.spans import Span, cut_at_blocks
 
 NO_GROUP = 0
 NO_TOKEN = 0
@@ -255,25 +257,10 @@ class Queue(Piece):
                 self.pieces.dropped(block)
                 del self.blocks[block.number]
 
-    def lease(self, entries: Sequence[int], first_token: int, now_ms: int, due_ms: int) -> None:
-        """Ready entries are handed out under tokens from first_token on; due_ms 0: bound to a channel."""
-        self.touch()
-        for offset, entry in enumerate(entries):
-            block = self.touched(entry)
-            index = entry & BLOCK_MASK
-            assert block.state[index] == READY, "only a ready entry is leased"
-            block.state[index] = LEASED
-            block.token[index] = first_token + offset
-            block.due_ms[index] = due_ms
-            block.leased_ms[index] = now_ms
-            block.deliveries[index] += 1
-            if not block.first_delivery_ms[index]:
-                block.first_delivery_ms[index] = now_ms
-            self.ready -= 1
-            self.leased += 1
-            if self.messages is not None:
-                self.ready_bytes -= self.messages.length(block.message[index])
-            self.order.held(entry)
+    @property
+    def changes_in_runs(self) -> bool:
+        """Whether nothing looks at each entry that changes: the order, a limit in bytes."""
+        return type(self.order) is Plain and self.messages is None
 
     def extend_lease(self, entry: int, due_ms: int) -> None:
         """The lease under the entry's last token holds until due_ms, even if it had run out."""
@@ -304,34 +291,56 @@ class Queue(Piece):
             self._change(block, index, DELAYED if due_ms else READY)
             (self.order.held if due_ms else self.order.ready)(entry)
 
-    def remove(self, entries: Sequence[int]) -> list[int]:
+    def remove(self, spans: Sequence[Span]) -> Sequence[int]:
         """The entries are gone; returns the messages that they held."""
         self.touch()
-        messages = []
-        for entry in entries:
-            block = self.touched(entry)
-            index = entry & BLOCK_MASK
-            message = block.message[index]
-            messages.append(message)
-            if message >= TRANSIENT and not self.transient:
-                block.transient -= 1
-                self.transient_entries -= 1
-            group = NO_GROUP if block.group is None else block.group[index]
-            self._change(block, index, GONE)
-            self.order.gone(entry)
-            if group:
-                self._leave_group(group)
-            block.live -= 1
-            if not block.live and len(block.state) == BLOCK_ENTRIES:
-                self.pieces.dropped(block)
-                del self.blocks[block.number]
+        messages = array("Q")
+        for first, count in spans:
+            if count > 1 and self.changes_in_runs:
+                for number, start, stop in cut_at_blocks(first, count):
+                    self._remove_run(self.touched(number << BLOCK_SHIFT), start, stop, messages)
+            else:
+                for entry in range(first, first + count):
+                    self._remove_one(entry, messages)
         return messages
+
+    def _remove_run(self, block: Block, start: int, stop: int, messages: "array[int]") -> None:
+        leased, ready = (block.state.count(state, start, stop) for state in (LEASED, READY))
+        self.leased, self.ready = self.leased - leased, self.ready - ready
+        self.delayed -= stop - start - leased - ready
+        taken = remove_run(block, start, stop)
+        self._count_transient(block, taken)
+        messages += taken
+        self._drop_if_over(block)
+
+    def _remove_one(self, entry: int, messages: "array[int]") -> None:
+        block = self.touched(entry)
+        index = entry & BLOCK_MASK
+        messages.append(block.message[index])
+        self._count_transient(block, messages[-1:])
+        group = NO_GROUP if block.group is None else block.group[index]
+        self._change(block, index, GONE)
+        self.order.gone(entry)
+        if group:
+            self._leave_group(group)
+        block.live -= 1
+        self._drop_if_over(block)
+
+    def _count_transient(self, block: Block, messages: "array[int]") -> None:
+        """These go."""
+        if self.transient_entries:
+            transient = sum(message >= TRANSIENT for message in messages)
+            block.transient, self.transient_entries = block.transient - transient, self.transient_entries - transient
+
+    def _drop_if_over(self, block: Block) -> None:
+        if not block.live and len(block.state) == BLOCK_ENTRIES:
+            self.pieces.dropped(block)
+            del self.blocks[block.number]
 
     def carry(self, entry: int, deliveries: int, failures: int, first_delivery_ms: int) -> None:
         """An entry that was just added keeps what was known of it in the queue that it came from."""
         block, index = self.touched(entry), entry & BLOCK_MASK
-        block.deliveries[index] = deliveries
-        block.failures[index] = failures
+        block.deliveries[index], block.failures[index] = deliveries, failures
         block.first_delivery_ms[index] = first_delivery_ms
 
     def label(self, entry: int, source: str) -> None:

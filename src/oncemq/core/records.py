@@ -11,6 +11,7 @@ import msgspec
 from oncemq.core.exchanges.bindings import Binding
 from oncemq.core.model import Afterlife, Content
 from oncemq.core.policies import Policy
+from oncemq.core.spans import Span
 
 
 class Record(msgspec.Struct, array_like=True):
@@ -87,10 +88,10 @@ class Published(HostRecord, array_like=True):
 
 
 class Delivered(HostRecord, array_like=True):
-    """Ready entries were leased, under tokens first_token, first_token + 1, …"""
+    """Ready entries were leased, in this order under tokens first_token, first_token + 1, …"""
 
     queue: int
-    entries: list[int]
+    spans: list[Span]
     first_token: int
     due_ms: int
     attempt: bytes | None
@@ -123,7 +124,7 @@ class Removed(HostRecord, array_like=True):
     """Entries are gone. `reason` is one of the constants below."""
 
     queue: int
-    entries: list[int]
+    spans: list[Span]
     reason: int
 
 

@@ -9,11 +9,21 @@ from typing import Any
 
 import msgspec
 
-from oncemq.core.commands import Command, Lease
+from oncemq.core.commands import Command
 from oncemq.core.exchanges.bindings import Binding
 from oncemq.core.model import Content
 from oncemq.core.policies import Policy
 from oncemq.core.refusals import Refusal
+
+
+class LeaseRun(msgspec.Struct, gc=False):
+    """Entries that follow one another, leased to a consumer (0: got by basic.get) under tokens that do."""
+
+    queue: int
+    first_entry: int
+    count: int
+    first_token: int
+    consumer: int
 
 
 class HostCommand(Command):
@@ -178,8 +188,7 @@ class LimitConsumers(HostCommand):
 class ExtendLeases(HostCommand):
     """Answers nothing. What consumers hold for a time, they may hold for that time from now on."""
 
-    leases: list[Lease]
-    consumers: list[int]
+    held: list[LeaseRun]
 
 
 class AwaitReplies(HostCommand):
@@ -206,11 +215,11 @@ class LimitChannel(HostCommand):
     limit: int
 
 
-class HoldChannel(HostCommand):
-    """Answers nothing. While `held` its consumers are sent nothing: the peer does not read."""
+class GrantRoom(HostCommand):
+    """Answers nothing. The connection has written so many bytes of what its consumers were sent."""
 
-    channel: Any
-    held: bool
+    owner: Any
+    room_bytes: int
 
 
 class Get(HostCommand):
@@ -225,10 +234,9 @@ ACK, REQUEUE, REJECT = range(3)
 
 
 class Settle(HostCommand):
-    """Answers nothing. `consumers` name who was sent each lease, 0 for a get."""
+    """Answers nothing."""
 
-    leases: list[Lease]
-    consumers: list[int]
+    held: list[LeaseRun]
     outcome: int
 
 
@@ -242,7 +250,7 @@ class CloseChannel(HostCommand):
     """Answers Done if it has an address. Its consumers end, what it holds goes back, each to its place."""
 
     channel: Any
-    leases: list[Lease]
+    held: list[LeaseRun]
     failed: bool
     """Whether the leases count as failures: the channel was lost."""
 

@@ -1,11 +1,14 @@
 """What is answered to `routed_commands`."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from oncemq.core.model import Afterlife, Content
 from oncemq.core.outputs import Output, ReceivedMessage
 from oncemq.core.policies import Policy
 from oncemq.core.refusals import Refusal
+from oncemq.core.routed_commands import LeaseRun
 
 
 class Declared(Output):
@@ -53,12 +56,24 @@ class RoutedMessage(msgspec.Struct, gc=False):
 
 
 class Deliveries(Output):
-    """To a channel: messages for one of its consumers. `host` is where leases go back if this cannot be written."""
+    """To a channel: messages for one of its consumers, as columns, in the order in which they are to be sent.
+
+    The engine fills in `contents`, if they are empty, from `positions` and `lengths` before this leaves. `host` is
+    where the leases go back if it cannot be written.
+    """
 
     host: str
     consumer: int
     tag: str
-    messages: list[RoutedMessage]
+    leases: list[LeaseRun]
+    positions: Sequence[int]
+    lengths: Sequence[int]
+    sent_ms: Sequence[int]
+    redelivered: bytes
+    """1 for each that was delivered before, else 0."""
+    afterlives: dict[int, Afterlife]
+    """Place in the columns → what dead-lettering added."""
+    contents: list[Content]
 
 
 class Got(Output):

@@ -7,6 +7,7 @@ the same pieces, byte for byte. Integers in columns are little-endian.
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from operator import le
 from typing import Any
 
 import msgspec
@@ -260,6 +261,7 @@ def _load_message_block(state: Partition, host: int, queue: int, index: int, dat
     for name, column in zip(MESSAGE_COLUMNS, data, strict=True):
         setattr(block, name, _column(getattr(block, name).typecode, column))
     block.afterlives = msgspec.convert(afterlives, dict[int, Afterlife])
+    block.in_order = all(map(le, block.position, block.position[1:]))
     held = table.live_in_segment
     for position, references in zip(block.position, block.references, strict=True):
         if references:

@@ -7,12 +7,11 @@ of queues, exchanges and move tasks the bit `TRANSIENT_QUEUE`. A transient messa
 any other: to the journal it is a gap (`Queue.add`).
 """
 
-from collections.abc import Iterable
 from itertools import compress
 from typing import Protocol
 
 from oncemq.core.messages import Messages
-from oncemq.core.model import BLOCK_MASK, TRANSIENT, Content, MessageBlock, Piece
+from oncemq.core.model import TRANSIENT, Content, MessageBlock, Piece
 from oncemq.core.pieces import Pieces
 
 START_SHIFT = 40
@@ -88,9 +87,8 @@ class TransientMessages(Messages):
                 self.contents.drop(position)
         self.blocks.clear()
 
-    def _unreference_in(self, block: MessageBlock, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            index = number & BLOCK_MASK
+    def _unreference_in(self, block: MessageBlock, start: int, stop: int) -> None:
+        for index in range(start, stop):
             block.references[index] -= 1
             if not block.references[index]:
                 block.afterlives.pop(index, None)

@@ -5,10 +5,9 @@ in neither is read without waiting if the system has it in memory, else on the r
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from oncemq.core.model import Content
-from oncemq.core.outputs import ReceivedMessage
 from oncemq.journal.codec import decode_content
 from oncemq.journal.journal import Journal
 
@@ -49,21 +48,20 @@ class Contents:
             del self.by_position[oldest]
             self.bytes -= size
 
-    def fill(self, messages: list[ReceivedMessage]) -> bool:
-        """Give each message its content if that needs no waiting; False: `read` has to be run for them, and until
-        it is, their segments stay.
+    def find(self, positions: Sequence[int], lengths: Sequence[int]) -> list[Content] | None:
+        """The contents, if that needs no waiting. None: `read` has to be run for them, and until it is, their segments
+        stay.
         """
-        missing = []
-        for message in messages:
-            if message.content is None:
-                message.content = self.by_position.get(message.position)
-                if message.content is None:
-                    missing.append(message)
-        complete = True
-        for run in _runs(missing):
-            if not self._fill_run(run):
-                complete = False
-        return complete
+        fresh = self.by_position
+        found = [fresh.get(position) for position in positions]
+        missing = [place for place, content in enumerate(found) if content is None]
+        for run in _runs(missing, positions, lengths):
+            self._find_run(run, positions, lengths, found)
+        if all(found):
+            return found  # type: ignore[return-value]
+        for position in positions:
+            self.journal.hold(position)
+        return None
 
     def get(self, position: int, length_bytes: int) -> Content:
         """One content, for a decision that rests on it. It may wait for the disk, on the loop: dead-lettering a message
@@ -72,38 +70,40 @@ class Contents:
         found = self.by_position.get(position)
         return decode_content(self.journal.read(position, length_bytes)) if found is None else found
 
-    def _fill_run(self, run: list[ReceivedMessage]) -> bool:
-        first, last = run[0], run[-1]
-        stored = self.journal.read_cached(first.position, last.position + last.length_bytes - first.position)
+    def _find_run(
+        self, run: list[int], positions: Sequence[int], lengths: Sequence[int], found: list[Content | None]
+    ) -> None:
+        first = positions[run[0]]
+        stored = self.journal.read_cached(first, positions[run[-1]] + lengths[run[-1]] - first)
         if stored is None:
-            for message in run:
-                self.journal.hold(message.position)
-            return False
-        for message in run:
-            at = message.position - first.position
-            message.content = decode_content(stored[at : at + message.length_bytes])
-        return True
+            return
+        for place in run:
+            at = positions[place] - first
+            found[place] = decode_content(stored[at : at + lengths[place]])
 
-    def read(self, messages: list[ReceivedMessage]) -> None:
-        """Give each message its content, waiting for the disk. On the reader's thread."""
-        for message in messages:
-            if message.content is None:
-                try:
-                    message.content = decode_content(self.journal.read(message.position, message.length_bytes))
-                finally:
-                    self.journal.let_go(message.position)
+    def read(self, positions: Sequence[int], lengths: Sequence[int]) -> list[Content]:
+        """The contents, waiting for the disk. On the reader's thread."""
+        try:
+            return [
+                decode_content(self.journal.read(position, length))
+                for position, length in zip(positions, lengths, strict=True)
+            ]
+        finally:
+            for position in positions:
+                self.journal.let_go(position)
 
 
-def _runs(messages: list[ReceivedMessage]) -> Iterator[list[ReceivedMessage]]:
-    """Messages that lie close behind one another in one segment, to be read in one go."""
-    run: list[ReceivedMessage] = []
-    for message in messages:
+def _runs(places: list[int], positions: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Those that lie close behind one another in one segment, to be read in one go."""
+    run: list[int] = []
+    for place in places:
+        position = positions[place]
         if run:
-            end = run[-1].position + run[-1].length_bytes
-            near = end <= message.position <= end + GAP_BYTES
-            if not near or message.position + message.length_bytes - run[0].position > RUN_BYTES:
+            end = positions[run[-1]] + lengths[run[-1]]
+            near = end <= position <= end + GAP_BYTES
+            if not near or position + lengths[place] - positions[run[0]] > RUN_BYTES:
                 yield run
                 run = []
-        run.append(message)
+        run.append(place)
     if run:
         yield run

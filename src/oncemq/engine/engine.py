@@ -15,10 +15,11 @@ from typing import Any, Protocol
 
 from oncemq.core.commands import Command, ReportDiskSpace, ReturnUndelivered, StartServer, Tick
 from oncemq.core.machine import Machine, decide
+from oncemq.core.model import Content
 from oncemq.core.outputs import Output
 from oncemq.core.refusals import Refusal
 from oncemq.core.turn import Addressed
-from oncemq.engine.carried import CARRIERS, Carrier, carried
+from oncemq.engine.carried import CARRIERS, Carrier, fill_in, returned, wanted
 from oncemq.engine.checkpointer import Checkpointer
 from oncemq.engine.contents import Contents
 from oncemq.engine.runtime import Runtime
@@ -169,24 +170,34 @@ class Engine:
         if waiting is not None:
             waiting.append((address, output))
             return
-        messages = carried(output)
+        if not isinstance(output, CARRIERS):
+            self._deliver(address, output)
+            return
+        places = wanted(output)
         if self.answer_early:
-            for message in messages:
-                if message.content is None:
-                    message.content = self._gathering.contents.get(message.position)
-        if self.contents.fill(messages):
+            self.contents.by_position.update(self._gathering.contents)
+        found = self.contents.find(*places)
+        if found is not None:
+            fill_in(output, found)
             self._deliver(address, output)
         else:
             self._reading[order] = deque()
             done = partial(self._on_read, order, address, output)
-            self.runtime.read(partial(self.contents.read, messages), done)
+            self.runtime.read(partial(self.contents.read, *places), done)
 
     def _on_read(
-        self, order: object, address: Address, output: Output | Refusal, result: None, error: BaseException | None
+        self,
+        order: object,
+        address: Address,
+        output: Carrier,
+        found: list[Content] | None,
+        error: BaseException | None,
     ) -> None:
         if error is not None:
             self.runtime.fail_stop(error)
             return
+        assert found is not None
+        fill_in(output, found)
         self._deliver(address, output)
         self._release_all(self._reading.pop(order))
 
@@ -196,9 +207,9 @@ class Engine:
 
     def return_undelivered(self, output: Output | Refusal) -> None:
         """Nobody got this answer: its leases go back."""
-        messages = carried(output)
-        if messages and isinstance(output, Carrier) and getattr(output, "returned_if_unwritten", True):
-            self.submit(ReturnUndelivered(output.host, [message.lease for message in messages]), None)
+        leases = returned(output)
+        if leases and isinstance(output, Carrier):
+            self.submit(ReturnUndelivered(output.host, leases), None)
 
     # Time -------------------------------------------------------------------------------------------------------
 

@@ -42,8 +42,8 @@ class AmqpProtocol(Protocol):
     def due(self) -> list[Any]:
         """What is to be asked after an answer."""
 
-    def hold(self, held: bool) -> list[Any]:
-        """The peer does not read, or reads again."""
+    def written(self) -> list[Any]:
+        """What was delivered has been written, and the peer reads."""
 
     def lost(self) -> list[Any]:
         """The socket is gone."""
@@ -142,7 +142,7 @@ class AmqpConnection(asyncio.Protocol):
             if isinstance(command, Transact):
                 for each in command.commands:
                     if isinstance(each, Settle):
-                        self.engine.submit(Settle(each.host, each.leases, each.consumers, REQUEUE), None)
+                        self.engine.submit(Settle(each.host, each.held, REQUEUE), None)
             elif not isinstance(command, Publish):
                 self.engine.submit(command, address)
         self.held = []
@@ -159,6 +159,9 @@ class AmqpConnection(asyncio.Protocol):
             self.engine.submit(command, address)
         if self.closed:
             return
+        if not self.paused_by_peer:
+            for command, address in amqp.written():
+                self.engine.submit(command, address)
         if amqp.closing or (amqp.deaf and not self.transport.can_write_eof()):
             self.close()
         elif amqp.leaves and self.leaving_ms is None:
@@ -212,19 +215,13 @@ class AmqpConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Asyncio's: the peer does not read."""
         self.paused_by_peer = True
-        self._hold()
         self.read_if_wanted()
 
     def resume_writing(self) -> None:
         """Asyncio's."""
         self.paused_by_peer = False
-        self._hold()
+        self.flush()
         self.read_if_wanted()
-
-    def _hold(self) -> None:
-        if not self.closed:
-            for command, address in self.amqp.hold(self.paused_by_peer):
-                self.engine.submit(command, address)
 
     def read_if_wanted(self) -> None:
         """Read from the peer unless it, or the journal, has enough to do."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from oncemq.protocols.amqp import limits, properties, writing
 from oncemq.protocols.amqp.frames import (
     ACK,
+    ACKS,
     CONTENT,
     FAULT,
     HEARTBEAT,
@@ -67,8 +68,14 @@ def feed_slowly(data: bytes) -> list[tuple[Any, ...]]:
 
 
 def plain(items: list[Item]) -> list[tuple[Any, ...]]:
-    """Faults as texts, to be compared."""
-    return [(*item[:2], str(item[2])) if item[0] == FAULT else item for item in items]
+    """Faults as texts, acknowledgements one by one, to be compared."""
+    found: list[tuple[Any, ...]] = []
+    for item in items:
+        if item[0] == ACKS:
+            found += [(ACK, item[1], tag, False) for tag in item[2]]
+        else:
+            found.append((*item[:2], str(item[2])) if item[0] == FAULT else item)
+    return found
 
 
 def fault(data: bytes) -> str:
@@ -101,6 +108,13 @@ STREAMS = {
         + frame(3, 1, b"")
         + frame(3, 1, b"cd")
         + publish(b"whole", 4)
+    ),
+    "acknowledgements": (
+        b"".join(writing.ack_frame(1, tag, False) for tag in range(250, 262))
+        + b"".join(writing.ack_frame(1, 9 - tag, tag == 7) for tag in range(9))
+        + b"".join(writing.ack_frame(1 + tag // 5, tag, False) for tag in range(14))
+        + publish(b"between")
+        + b"".join(writing.ack_frame(3, 2**64 - tag, False) for tag in range(1, 6))
     ),
     "methods": (
         writing.method_frame(1, ChannelOpen())
@@ -375,5 +389,18 @@ def test_mutated_frames_split_anywhere_yield_the_same_items(
 def test_any_bytes_are_items_or_faults(data: bytes, places: list[int], greeted: bool) -> None:
     frames = FrameReader(greeted=greeted)
     items = [item for piece in _split(data, places) for item in frames.feed(piece)]
-    assert all(item[0] in (METHOD, CONTENT, ACK, FAULT, PROTOCOL, HEARTBEAT) for item in items)
+    assert all(item[0] in (METHOD, CONTENT, ACK, ACKS, FAULT, PROTOCOL, HEARTBEAT) for item in items)
     assert frames.held_bytes <= len(data) + 8 * limits.UNFINISHED_CONTENT_BYTES
+
+
+def test_acknowledgements_in_a_row_are_one_item() -> None:
+    data = b"".join(writing.ack_frame(1, tag, False) for tag in range(1, 101)) + writing.ack_frame(1, 101, True)
+    assert reader().feed(data) == [(ACKS, 1, list(range(1, 101))), (ACK, 1, 101, True)]
+
+
+def test_a_row_of_acknowledgements_with_one_that_has_no_end() -> None:
+    frames = [writing.ack_frame(1, tag, False) for tag in range(1, 101)]
+    frames[60] = frames[60][:-1] + b"\x00"
+    items = reader().feed(b"".join(frames))
+    assert items[0] == (ACKS, 1, list(range(1, 61)))
+    assert items[1][0] == FAULT

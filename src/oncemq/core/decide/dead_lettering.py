@@ -23,6 +23,7 @@ from oncemq.core.model import (
 from oncemq.core.queue import Queue
 from oncemq.core.records import DELETED, EXPIRED, DeadLettered, Removed, Rewritten
 from oncemq.core.routed_commands import copies
+from oncemq.core.spans import spans_of
 from oncemq.core.turn import Turn
 
 REASON_EXPIRED = "expired"
@@ -36,7 +37,7 @@ def dead_letter(turn: Turn, host: Host, queue: Queue, entries: list[int], reason
     exchange = queue.settings.dead_letter_exchange
     if exchange is None or (exchange and exchange not in host.exchanges):
         why = EXPIRED if reason == REASON_EXPIRED else DELETED
-        emit_of_entries(turn, queue, Removed(host.number, queue.number, entries, why))
+        emit_of_entries(turn, queue, Removed(host.number, queue.number, spans_of(entries), why))
         return
     for entry in entries:
         afterlife, headers = _afterlife(turn, host, queue, entry, reason, exchange)
@@ -63,7 +64,7 @@ def _bury(
         staying = [place for place in places if place[0] < TRANSIENT_QUEUE]
         turn.emit(DeadLettered(host.number, queue.number, entry, host.messages.next, staying, afterlife))
     else:
-        emit_of_entries(turn, queue, Removed(host.number, queue.number, [entry], DELETED))
+        emit_of_entries(turn, queue, Removed(host.number, queue.number, [(entry, 1)], DELETED))
 
 
 def expire(turn: Turn, host: Host, queue: Queue, entries: list[int]) -> None:

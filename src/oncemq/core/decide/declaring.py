@@ -43,6 +43,7 @@ from oncemq.core.routed_refusals import (
     UnknownExchangeType,
 )
 from oncemq.core.settings import Settings, changed
+from oncemq.core.spans import spans_of
 from oncemq.core.turn import Turn
 
 ENTRIES_PER_EMPTYING = 1 << 40
@@ -347,7 +348,7 @@ def empty_queue(turn: Turn, command: commands.EmptyQueue, address: Any) -> None:
     else:
         entries = queue.order.peek(ENTRIES_PER_EMPTYING, turn.now_ms)
         if entries:
-            emit_of_entries(turn, queue, Removed(host.number, queue.number, entries, DELETED))
+            emit_of_entries(turn, queue, Removed(host.number, queue.number, spans_of(entries), DELETED))
         turn.answer(address, Emptied(len(entries)))
 
 
@@ -355,6 +356,7 @@ def close_connection(turn: Turn, command: commands.CloseConnection, address: Any
     """Answers Done if there is an address."""
     host = turn.state.hosts[command.host]
     turn.state.system.connections.pop(command.owner, None)
+    host.outlets.pop(command.owner, None)
     for queue in [each for each in host.queues.values() if each.owner is not None and each.owner == command.owner]:
         drop_queue(turn, host, queue)
     if address is not None:

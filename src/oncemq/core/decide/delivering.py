@@ -1,31 +1,32 @@
 """Consumers: what becomes ready is sent to them as long as they have room; and what they say of it.
 
-Consumers of the highest priority that have room are served in turn, one message each; a single one gets as much as it
-has room for at once.
+Consumers of the highest priority that have room are served in turn, one message each, whole rounds at a time. Room is
+messages (prefetch) and bytes: what was sent to a connection and is not written yet, see `Outlet`.
 """
 
-from collections import Counter
+from itertools import takewhile
 from typing import Any
 
 from oncemq.core import routed_commands as commands
-from oncemq.core.commands import Lease
-from oncemq.core.consumer import UNLIMITED, Channel, Consumer
-from oncemq.core.decide.dead_lettering import REASON_DELIVERY_LIMIT, dead_letter, expire
+from oncemq.core.consumer import UNLIMITED, Channel, Consumer, Outlet
 from oncemq.core.decide.declaring import drop_queue
-from oncemq.core.decide.lasting import emit_of_entries, lease
+from oncemq.core.decide.lasting import alike, emit_of_entries, lease
+from oncemq.core.decide.lots import Lot
 from oncemq.core.decide.receiving import received, serve_parked
-from oncemq.core.decide.redriving import redrive, reject
+from oncemq.core.decide.redriving import redrive
 from oncemq.core.decide.replying import end_replies
+from oncemq.core.decide.settling import give_back, held_spans, wake_queues_of
 from oncemq.core.decide.unused import used
 from oncemq.core.host import Host
 from oncemq.core.limits import DELIVERIES_PER_STEP
-from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, LEASED
+from oncemq.core.model import BLOCK_SHIFT, LEASED
 from oncemq.core.outputs import Done
 from oncemq.core.queue import Queue
-from oncemq.core.records import DELETED, LeaseExtended, Released, Removed
+from oncemq.core.records import DELETED, Removed
 from oncemq.core.refusals import QueueDoesNotExist
 from oncemq.core.routed_outputs import Consuming, Deliveries, Got, RoutedMessage
 from oncemq.core.routed_refusals import ExclusiveConsumer, QueueLocked
+from oncemq.core.spans import first_of, numbers_of
 from oncemq.core.turn import Turn
 
 
@@ -33,33 +34,24 @@ def deliver(turn: Turn, host: Host, queue: Queue) -> None:
     """Send what is ready to who has room; parked receives of the other door come after consumers."""
     while queue.ready and queue.consumers:
         waiting = _with_room(queue)
-        if not waiting or not redrive(turn, host, queue):
+        if not waiting or not redrive(turn, host, queue) or not _deal(turn, host, queue, waiting):
             break
-        share = min(DELIVERIES_PER_STEP, waiting[0].room) if len(waiting) == 1 else 1
-        if queue.fifo:  # what follows in a group may go only as `peek` says it when its first is held
-            del waiting[1:]
-        entries = queue.order.peek(min(share * len(waiting), queue.ready), turn.now_ms)
-        if not entries:
-            break
-        for consumer in waiting:
-            if entries and consumer.room > 0:  # another of its channel may just have taken the last
-                own, entries = entries[:share], entries[share:]
-                _send(turn, host, queue, consumer, own)
-                queue.consumers.remove(consumer)
-                queue.consumers.append(consumer)
     if queue.parked:
         serve_parked(turn, host, queue)
 
 
 def _with_room(queue: Queue) -> list[Consumer]:
+    """Who is served next: consumers of the same kind, the next one first."""
+    consumers = queue.consumers
     if queue.settings.single_active_consumer:
-        active = _active(queue)
-        return [active] if active.room > 0 else []
-    free = [consumer for consumer in queue.consumers if consumer.room > 0]
-    if not free:
-        return []
+        consumers = [_active(queue)]
+    free = [consumer for consumer in consumers if consumer.room > 0]
+    if len(free) < 2:
+        return free
     highest = max(consumer.priority for consumer in free)
-    return [consumer for consumer in free if consumer.priority == highest]
+    free = [consumer for consumer in free if consumer.priority == highest]
+    # What follows in a FIFO group may go only as `peek` says it when its first is held.
+    return free[:1] if queue.fifo else free
 
 
 def _active(queue: Queue) -> Consumer:
@@ -74,26 +66,64 @@ def _active(queue: Queue) -> Consumer:
     return chosen
 
 
-def _send(turn: Turn, host: Host, queue: Queue, consumer: Consumer, entries: list[int]) -> None:
-    due_ms = turn.now_ms + consumer.lease_ms if consumer.lease_ms else 0
-    messages = _hand_out(turn, host, queue, entries, consumer.no_ack, due_ms)
+def _deal(turn: Turn, host: Host, queue: Queue, waiting: list[Consumer]) -> bool:
+    """Give the next messages to those who wait, in turn; False: there is nothing to give."""
+    first = waiting[0]
+    served, share = _shares(waiting)
+    spans = queue.order.peek_spans(share * len(served), turn.now_ms)
+    if not spans:
+        return False
+    lot = Lot(host, queue, *alike(queue, spans))
+    room_bytes = min(consumer.channel.outlet.room_bytes for consumer in served)
+    if lot.bytes > room_bytes:
+        count = 1 if len(served) > 1 else lot.fitting(room_bytes)
+        lot = Lot(host, queue, first_of(lot.spans, count), lot.transient)
+        del served[1:]
+    lot.number()
+    if first.no_ack:
+        emit_of_entries(turn, queue, Removed(host.number, queue.number, lot.spans, DELETED))
+    else:
+        lease(turn, host, queue, lot.spans, turn.now_ms + first.lease_ms if first.lease_ms else 0)
+    parts = len(served)
+    if len({consumer.channel: None for consumer in served}) < parts:
+        parts = lot.count  # on one channel messages keep their order
+    for at in range(min(parts, lot.count)):
+        consumer = served[at % len(served)]
+        _send(turn, consumer, lot.part(at, parts, consumer))
+    _move_back(queue, served, lot.count)
+    return True
+
+
+def _shares(waiting: list[Consumer]) -> tuple[list[Consumer], int]:
+    """Who is given something by one record, and how many messages each of them at most."""
+    first = waiting[0]
+    if len(waiting) == 1:
+        return waiting, min(DELIVERIES_PER_STEP, first.room)
+    channels = {consumer.channel: None for consumer in waiting}
+    if len(channels) < len(waiting) and any(channel.limit != UNLIMITED for channel in channels):
+        return [first], 1  # it may take the last of its channel
+    served = list(takewhile(first.takes_like, waiting))
+    if len(served) < len(waiting):
+        return served, 1
+    return served, max(1, min(DELIVERIES_PER_STEP // len(served), *(consumer.room for consumer in served)))
+
+
+def _send(turn: Turn, consumer: Consumer, deliveries: Deliveries) -> None:
+    count = len(deliveries.positions)
     if not consumer.no_ack:
-        consumer.unsettled += len(entries)
-        consumer.channel.unsettled += len(entries)
-    turn.answer(consumer.channel.address, Deliveries(host.name, consumer.number, consumer.tag, messages))
+        consumer.unsettled += count
+        consumer.channel.unsettled += count
+    consumer.channel.outlet.room_bytes -= sum(deliveries.lengths)
+    turn.answer(consumer.channel.address, deliveries)
 
 
-def _hand_out(
-    turn: Turn, host: Host, queue: Queue, entries: list[int], no_ack: bool, due_ms: int = 0
-) -> list[RoutedMessage]:
-    lease(turn, host, queue, entries, due_ms)
-    messages = []
-    for entry in entries:
-        each = received(host, queue, entry)
-        messages.append(RoutedMessage(each, each.deliveries > 1, host.messages.afterlife(each.message)))
-    if no_ack:
-        emit_of_entries(turn, queue, Removed(host.number, queue.number, entries, DELETED))
-    return messages
+def _move_back(queue: Queue, served: list[Consumer], count: int) -> None:
+    """`count` messages were given to these in turn: who would have been next stays in front."""
+    if len(queue.consumers) > 1:
+        following = count % len(served)
+        last = served[:following] if count < len(served) else served[following:] + served[:following]
+        moved = dict.fromkeys(last)
+        queue.consumers[:] = [consumer for consumer in queue.consumers if consumer not in moved] + last
 
 
 def consume(turn: Turn, command: commands.Consume, address: Any) -> None:
@@ -110,6 +140,7 @@ def consume(turn: Turn, command: commands.Consume, address: Any) -> None:
         turn.answer(address, ExclusiveConsumer(command.queue))
         return
     channel = _channel(host, command.channel)
+    _connect(host, channel, command.owner)
     consumer = Consumer(host.next_consumer, channel, queue.number, command.tag, command.limit or UNLIMITED)
     consumer.no_ack, consumer.exclusive, consumer.priority = command.no_ack, command.exclusive, command.priority
     consumer.lease_ms = 0 if command.no_ack else command.lease_ms
@@ -123,16 +154,13 @@ def consume(turn: Turn, command: commands.Consume, address: Any) -> None:
     turn.wake(host, queue)
 
 
-def extend_leases(turn: Turn, command: commands.ExtendLeases, address: Any) -> None:
-    """Answers nothing. A lease that is over is passed over."""
-    host = turn.state.hosts[command.host]
-    for held, number in zip(command.leases, command.consumers, strict=True):
-        consumer, queue = host.consumers.get(number), host.queues_by_number.get(held.queue)
-        if consumer is None or queue is None or not consumer.lease_ms:
-            continue
-        if queue.state_of(held.entry) == LEASED and queue.token_of(held.entry) == held.token:
-            due_ms = turn.now_ms + consumer.lease_ms
-            emit_of_entries(turn, queue, LeaseExtended(host.number, queue.number, [held.entry], due_ms, True))
+def _connect(host: Host, channel: Channel, owner: Any) -> None:
+    """Its connection's outlet is the channel's."""
+    outlet = host.outlets.get(owner)
+    if outlet is None:
+        outlet = host.outlets[owner] = Outlet()
+    channel.outlet = outlet
+    outlet.channels[channel] = None
 
 
 def _channel(host: Host, address: Any) -> Channel:
@@ -148,7 +176,7 @@ def limit_channel(turn: Turn, command: commands.LimitChannel, address: Any) -> N
     channel = _channel(host, command.channel)
     channel.limit = command.limit or UNLIMITED
     turn.answer(address, Done())
-    _wake_queues_of(turn, host, channel)
+    wake_queues_of(turn, host, channel)
 
 
 def limit_consumers(turn: Turn, command: commands.LimitConsumers, address: Any) -> None:
@@ -159,17 +187,20 @@ def limit_consumers(turn: Turn, command: commands.LimitConsumers, address: Any) 
         if consumer.follows_limit:
             consumer.limit = command.limit or UNLIMITED
     turn.answer(address, Done())
-    _wake_queues_of(turn, host, channel)
+    wake_queues_of(turn, host, channel)
 
 
-def hold_channel(turn: Turn, command: commands.HoldChannel, address: Any) -> None:
+def grant_room(turn: Turn, command: commands.GrantRoom, address: Any) -> None:
     """Answers nothing."""
     host = turn.state.hosts[command.host]
-    channel = host.channels.get(command.channel)
-    if channel is not None:
-        channel.held = command.held
-        if not command.held:
-            _wake_queues_of(turn, host, channel)
+    outlet = host.outlets.get(command.owner)
+    if outlet is None:
+        return
+    was_full = outlet.room_bytes <= 0
+    outlet.room_bytes += command.room_bytes
+    if was_full:
+        for channel in outlet.channels:
+            wake_queues_of(turn, host, channel)
 
 
 def cancel(turn: Turn, command: commands.Cancel, address: Any) -> None:
@@ -207,75 +238,17 @@ def get(turn: Turn, command: commands.Get, address: Any) -> None:
         used(turn, queue)
         redrive(turn, host, queue)
         entries = queue.order.peek(1, turn.now_ms) if queue.ready else []
-        messages = _hand_out(turn, host, queue, entries, command.no_ack) if entries else [None]
-        turn.answer(address, Got(host.name, messages[0], queue.ready))
+        message = _hand_out(turn, host, queue, entries[0], command.no_ack) if entries else None
+        turn.answer(address, Got(host.name, message, queue.ready))
 
 
-def settle(turn: Turn, command: commands.Settle, address: Any) -> None:
-    """Answers nothing. What is no longer held under its token is passed over."""
-    host = turn.state.hosts[command.host]
-    by_queue = _held(host, command.leases)
-    channels: dict[int, Channel] = {}
-    for number, count in Counter(command.consumers).items():
-        consumer = host.consumers.get(number)
-        if consumer is not None:
-            consumer.unsettled -= count
-            consumer.channel.unsettled -= count
-            channels[id(consumer.channel)] = consumer.channel
-            if not consumer.unsettled and consumer.channel.ended.pop(number, None) is not None:
-                del host.consumers[number]
-    for number, entries in by_queue.items():
-        queue = host.queues_by_number[number]
-        _settle_in(turn, host, queue, entries, command.outcome)
-        turn.wake(host, queue)
-    for channel in channels.values():
-        _wake_queues_of(turn, host, channel)
-
-
-def _held(host: Host, leases: list[Lease]) -> dict[int, list[int]]:
-    """Queue number → entries that are still held under the tokens of these leases."""
-    held: dict[int, list[int]] = {}
-    for each in leases:
-        queue = host.queues_by_number.get(each.queue)
-        block = queue.blocks.get(each.entry >> BLOCK_SHIFT) if queue is not None else None
-        if block is None:
-            continue
-        index = each.entry & BLOCK_MASK
-        if index < len(block.state) and block.state[index] == LEASED and block.token[index] == each.token:
-            entries = held.get(each.queue)
-            if entries is None:
-                held[each.queue] = [each.entry]
-            else:
-                entries.append(each.entry)
-    return held
-
-
-def _settle_in(turn: Turn, host: Host, queue: Queue, entries: list[int], outcome: int) -> None:
-    if outcome == commands.ACK:
-        emit_of_entries(turn, queue, Removed(host.number, queue.number, entries, DELETED))
-    elif outcome == commands.REJECT:
-        reject(turn, host, queue, entries)
-    else:
-        give_back(turn, host, queue, entries, failed=True)
-
-
-def give_back(turn: Turn, host: Host, queue: Queue, entries: list[int], *, failed: bool) -> None:
-    """Leases end and their entries are ready again, each in its place, unless they failed too often."""
-    emit_of_entries(turn, queue, Released(host.number, queue.number, entries, 0, True, failed))
-    limit = queue.settings.delivery_limit
-    if limit is not None:
-        failures = [queue.blocks[entry >> BLOCK_SHIFT].failures[entry & BLOCK_MASK] for entry in entries]
-        over = [entry for entry, count in zip(entries, failures, strict=True) if count > limit]
-        if over:
-            dead_letter(turn, host, queue, over, REASON_DELIVERY_LIMIT)
-    expire(turn, host, queue, entries)
-
-
-def _wake_queues_of(turn: Turn, host: Host, channel: Channel) -> None:
-    for consumer in channel.consumers.values():
-        queue = host.queues_by_number[consumer.queue]
-        if queue.ready:
-            turn.wake(host, queue)
+def _hand_out(turn: Turn, host: Host, queue: Queue, entry: int, no_ack: bool) -> RoutedMessage:
+    lease(turn, host, queue, [(entry, 1)], 0)
+    leased = received(host, queue, entry)
+    message = RoutedMessage(leased, leased.deliveries > 1, host.messages.afterlife(leased.message))
+    if no_ack:
+        emit_of_entries(turn, queue, Removed(host.number, queue.number, [(entry, 1)], DELETED))
+    return message
 
 
 def close_channel(turn: Turn, command: commands.CloseChannel, address: Any) -> None:
@@ -284,14 +257,13 @@ def close_channel(turn: Turn, command: commands.CloseChannel, address: Any) -> N
     end_replies(host, command.channel)
     channel = host.channels.pop(command.channel, None)
     if channel is not None:
+        channel.outlet.channels.pop(channel, None)
         for consumer in list(channel.consumers.values()):
             end_consumer(turn, host, consumer)
         for number in channel.ended:
             del host.consumers[number]
-    by_queue = _held(host, command.leases)
-    for number, entries in by_queue.items():
-        queue = host.queues_by_number[number]
-        give_back(turn, host, queue, entries, failed=command.failed)
+    for queue, spans in held_spans(host, command.held).items():
+        give_back(turn, host, queue, numbers_of(spans), failed=command.failed)
         turn.wake(host, queue)
     if address is not None:
         turn.answer(address, Done())

@@ -5,6 +5,7 @@ queue holds transient messages. A message goes into durable and transient queues
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from msgspec.structs import replace
 
@@ -25,6 +26,7 @@ from oncemq.core.records import (
     Removed,
     Rewritten,
 )
+from oncemq.core.spans import Span, numbers_of, spans_of
 from oncemq.core.turn import Turn
 
 OfQueue = QueueCreated | QueueChanged | QueueTagged | QueuePurged | QueueDeleted
@@ -47,25 +49,32 @@ def emit_of_entries(turn: Turn, queue: Queue, record: OfEntries) -> None:
     elif not queue.transient_entries:
         turn.emit(record)
     else:
-        durable, transient = _by_lasting(queue, record.entries)
+        entries = numbers_of(record.spans) if isinstance(record, Removed) else record.entries
+        durable, transient = _by_lasting(queue, entries)
         if durable:
-            turn.emit(replace(record, entries=durable))
+            turn.emit(_of(record, durable))
         if transient:
-            turn.emit_transient(replace(record, entries=transient))
+            turn.emit_transient(_of(record, transient))
 
 
-def lease(turn: Turn, host: Host, queue: Queue, entries: list[int], due_ms: int, attempt: bytes | None = None) -> None:
+def _of(record: OfEntries, entries: list[int]) -> OfEntries:
+    if isinstance(record, Removed):
+        return replace(record, spans=spans_of(entries))
+    return replace(record, entries=entries)
+
+
+def lease(turn: Turn, host: Host, queue: Queue, spans: list[Span], due_ms: int, attempt: bytes | None = None) -> None:
     """Hand out these ready entries under new tokens."""
     number = queue.number
     if not queue.transient and not queue.transient_entries:
-        turn.emit(Delivered(host.number, number, entries, host.next_token, due_ms, attempt))
+        turn.emit(Delivered(host.number, number, spans, host.next_token, due_ms, attempt))
         return
-    durable, transient = ([], entries) if queue.transient else _by_lasting(queue, entries)
+    durable, transient = ([], numbers_of(spans)) if queue.transient else _by_lasting(queue, numbers_of(spans))
     if durable:
-        turn.emit(Delivered(host.number, number, durable, host.next_token, due_ms, attempt))
+        turn.emit(Delivered(host.number, number, spans_of(durable), host.next_token, due_ms, attempt))
     if transient:
         first_token = host.next_transient_token
-        turn.emit_transient(Delivered(host.number, number, transient, first_token, due_ms, attempt))
+        turn.emit_transient(Delivered(host.number, number, spans_of(transient), first_token, due_ms, attempt))
 
 
 def _by_lasting(queue: Queue, entries: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -76,6 +85,16 @@ def _by_lasting(queue: Queue, entries: Sequence[int]) -> tuple[list[int], list[i
         message = queue.blocks[entry >> BLOCK_SHIFT].message[entry & BLOCK_MASK]
         (transient if message >= TRANSIENT else durable).append(entry)
     return durable, transient
+
+
+def alike(queue: Queue, spans: list[Span]) -> tuple[list[Span], bool]:
+    """The leading entries that are all of durable messages or all of transient ones, and whether they are transient."""
+    if queue.transient or not queue.transient_entries:
+        return spans, queue.transient
+    entries = numbers_of(spans)
+    transient = not is_durable(queue, entries[0])
+    leading = takewhile(lambda entry: is_durable(queue, entry) != transient, entries)
+    return spans_of(list(leading)), transient
 
 
 def next_message(host: Host, queue: Queue) -> int:

@@ -24,6 +24,7 @@ from oncemq.core.refusals import (
     Refusal,
     VisibilityBeyondMaximum,
 )
+from oncemq.core.spans import spans_of
 from oncemq.core.turn import Turn
 
 
@@ -39,7 +40,7 @@ def delete_messages(turn: Turn, command: DeleteMessages, address: Any) -> None:
         refused = _deletable(queue, lease, going)
         results.append(refused)
     if going:
-        emit_of_entries(turn, queue, Removed(host.number, queue.number, list(going), DELETED))
+        emit_of_entries(turn, queue, Removed(host.number, queue.number, spans_of(list(going)), DELETED))
     turn.answer(address, Results(results))
     if queue.awaited:  # in a FIFO queue it may have held others back
         turn.wake(host, queue)

@@ -47,4 +47,4 @@ def _move_across(turn: Turn, host: Host, source: Queue, target: Queue, entry: in
             [turn.content(host, message)],
         ),
     )
-    emit_of_entries(turn, source, Removed(host.number, source.number, [entry], DELETED))
+    emit_of_entries(turn, source, Removed(host.number, source.number, [(entry, 1)], DELETED))

@@ -24,6 +24,7 @@ from oncemq.core.outputs import Received, ReceivedMessage
 from oncemq.core.queue import Queue
 from oncemq.core.records import LeaseExtended, Released
 from oncemq.core.refusals import NotForStandardQueues, QueueDoesNotExist, TooManyLeased
+from oncemq.core.spans import spans_of
 from oncemq.core.turn import Turn
 
 
@@ -142,7 +143,7 @@ def take(
             break
         due_ms = turn.now_ms + visibility_timeout_ms
         # With an attempt id all leases are one record: such a queue is FIFO, and its order gives all in one peek.
-        lease(turn, host, queue, entries, due_ms, attempt)
+        lease(turn, host, queue, spans_of(entries), due_ms, attempt)
         taken += entries
         if attempt is not None:
             break

@@ -7,9 +7,9 @@ from oncemq.core.apply import oldest_in_block, watch_retention
 from oncemq.core.commands import Tick
 from oncemq.core.decide.dead_lettering import expire
 from oncemq.core.decide.declaring import drop_queue
-from oncemq.core.decide.delivering import give_back
 from oncemq.core.decide.lasting import emit_of_entries
 from oncemq.core.decide.receiving import end_waiting
+from oncemq.core.decide.settling import give_back
 from oncemq.core.decide.tasks import step_move_task
 from oncemq.core.decide.unused import is_unused
 from oncemq.core.host import Host
@@ -17,6 +17,7 @@ from oncemq.core.limits import DUE_THINGS_PER_TICK
 from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, DELAYED, LEASED, Block
 from oncemq.core.queue import Queue
 from oncemq.core.records import EXPIRED, Released, Removed
+from oncemq.core.spans import spans_of
 from oncemq.core.turn import Turn
 
 
@@ -85,7 +86,7 @@ def _expire(turn: Turn, host: Host, queue: Queue) -> None:
         if len(entries) == DUE_THINGS_PER_TICK:
             break
     if entries:
-        emit_of_entries(turn, queue, Removed(host.number, queue.number, entries, EXPIRED))
+        emit_of_entries(turn, queue, Removed(host.number, queue.number, spans_of(entries), EXPIRED))
     queue.retention_due_ms = 0
     watch_retention(turn.state, queue, turn.now_ms)
     if entries:

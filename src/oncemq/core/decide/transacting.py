@@ -5,10 +5,10 @@ So what could refuse a part of it is looked for before the first record: after i
 
 from typing import Any
 
-from oncemq.core.decide.delivering import settle
 from oncemq.core.decide.publishing import publish_runs, refused_exchange, refused_run
 from oncemq.core.decide.room import fitting
 from oncemq.core.decide.routing import route
+from oncemq.core.decide.settling import settle
 from oncemq.core.host import Host
 from oncemq.core.model import Content
 from oncemq.core.outputs import Done

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from oncemq.core.limits import FAIR_NOISY_LEASED_MINIMUM, FAIR_NOISY_SHARE_PERCENT, FAIR_QUIET_AFTER_MS
 from oncemq.core.model import LEASED, READY
+from oncemq.core.spans import Span, spans_of
 
 if TYPE_CHECKING:
     from oncemq.core.queue import Queue
@@ -102,6 +103,10 @@ class Fair:
         if not loud:
             return []
         return [min(loud, key=lambda group: (group.leased, group.ready[0])).ready[0]]
+
+    def peek_spans(self, maximum: int, now_ms: int) -> list[Span]:
+        """The same."""
+        return spans_of(self.peek(maximum, now_ms))
 
     def remembered(self) -> list[tuple[int, bool, int]]:
         """What cannot be told from the entries: (group, noisy, last sent)."""

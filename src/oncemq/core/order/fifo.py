@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from oncemq.core.model import DELAYED, LEASED, READY
+from oncemq.core.spans import Span, spans_of
 
 if TYPE_CHECKING:
     from oncemq.core.queue import Queue
@@ -106,6 +107,10 @@ class Fifo:
             if len(found) == maximum:
                 break
         return found
+
+    def peek_spans(self, maximum: int, now_ms: int) -> list[Span]:
+        """The same."""
+        return spans_of(self.peek(maximum, now_ms))
 
     def _leading(self, group: _Group, maximum: int) -> list[int]:
         state = self.queue.state_of

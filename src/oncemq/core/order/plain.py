@@ -3,9 +3,13 @@
 from typing import TYPE_CHECKING
 
 from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT, PRIORITY_SHIFT, READY
+from oncemq.core.spans import Span, add_span, numbers_of
 
 if TYPE_CHECKING:
     from oncemq.core.queue import Queue
+
+_READY = bytes((READY,))
+LOOKED_AT_ONCE = 512
 
 
 class Plain:
@@ -40,6 +44,13 @@ class Plain:
         elif head == entry:
             self.heads[priority] = entry + 1
 
+    def held_run(self, first: int, count: int) -> None:
+        """As for each entry of the run."""
+        self.held(first)
+        priority = first >> PRIORITY_SHIFT
+        if first < self.heads[priority] < first + count:
+            self.heads[priority] = first + count
+
     def gone(self, entry: int) -> None:
         """Nothing: a place that is not ready is passed over."""
 
@@ -49,28 +60,41 @@ class Plain:
 
     def peek(self, maximum: int, now_ms: int) -> list[int]:
         """The first ready entries."""
-        found: list[int] = []
+        return numbers_of(self.peek_spans(maximum, now_ms))
+
+    def peek_spans(self, maximum: int, now_ms: int) -> list[Span]:
+        """The first ready entries."""
+        found: list[Span] = []
         for priority in self.heads:
-            self._peek_sequence(priority, maximum, found)
-            if len(found) == maximum:
+            maximum -= self._peek_sequence(priority, maximum, found)
+            if not maximum:
                 break
         return found
 
-    def _peek_sequence(self, priority: int, maximum: int, found: list[int]) -> None:
-        head = self.heads[priority]
-        first = len(found)
+    def _peek_sequence(self, priority: int, maximum: int, found: list[Span]) -> int:
+        """Appends up to so many entries; returns how many. The head moves to the first."""
+        head, left, heads = self.heads[priority], maximum, self.heads
         last_block = self.queue.next_entry[priority] >> BLOCK_SHIFT
+        heads[priority] = self.queue.next_entry[priority]
         block_number, index = head >> BLOCK_SHIFT, head & BLOCK_MASK
         while block_number <= last_block:
             block = self.queue.blocks.get(block_number)
-            if block is not None:
-                base, find = block_number << BLOCK_SHIFT, block.state.find
-                index = find(READY, index)
-                while index >= 0:
-                    found.append(base | index)
-                    if len(found) == maximum:
-                        self.heads[priority] = found[first]
-                        return
-                    index = find(READY, index + 1)
+            index = block.state.find(READY, index) if block is not None else -1
+            while block is not None and index >= 0:
+                count = _ready_from(block.state, index, left)
+                entry = block_number << BLOCK_SHIFT | index
+                if left == maximum:
+                    heads[priority] = entry
+                add_span(found, entry, count)
+                left -= count
+                if not left:
+                    return maximum
+                index = block.state.find(READY, index + count)
             block_number, index = block_number + 1, 0
-        self.heads[priority] = found[first] if len(found) > first else self.queue.next_entry[priority]
+        return maximum - left
+
+
+def _ready_from(states: bytearray, start: int, maximum: int) -> int:
+    """How many entries from `start` on are ready, one after another; of a long run the first part."""
+    looked_at = states[start : start + min(maximum, LOOKED_AT_ONCE)]
+    return len(looked_at) - len(looked_at.lstrip(_READY))

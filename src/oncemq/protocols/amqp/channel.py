@@ -5,7 +5,7 @@ close-ok is passed over.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,10 @@ from oncemq.core import routed_commands as commands
 from oncemq.core import routed_outputs as outputs
 from oncemq.core.outputs import Output
 from oncemq.core.refusals import Refusal as CoreRefusal
+from oncemq.core.spans import spans_of
 from oncemq.protocols.amqp import consuming, declaring, errors, refusals, transactions
 from oncemq.protocols.amqp.asked import Answer, Asked
-from oncemq.protocols.amqp.delivering import Held, Unsettled, deliver
+from oncemq.protocols.amqp.delivering import deliver
 from oncemq.protocols.amqp.errors import FrameFault, Refusal
 from oncemq.protocols.amqp.methods import Method
 from oncemq.protocols.amqp.publishing import Confirming, Publisher
@@ -24,6 +25,7 @@ from oncemq.protocols.amqp.replies import deliver_replies
 from oncemq.protocols.amqp.specification import basic_client as basic
 from oncemq.protocols.amqp.specification import channel as channels
 from oncemq.protocols.amqp.specification.access import AccessRequest, AccessRequestOk
+from oncemq.protocols.amqp.unsettled import Unsettled
 from oncemq.protocols.amqp.writing import DeliveryPrefix, method_frame
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ class AmqpChannel:
         """It is refused: nothing more is heard, and the refusal leaves in its turn."""
         self._owed: deque[Callable[[], None] | None] = deque()
         """What leaves in its turn: an answer of the core (None), and what is said behind one."""
-        self._settling: tuple[int, list[Held]] | None = None
+        self._settling: tuple[int, list[commands.LeaseRun]] | None = None
 
     @property
     def order(self) -> object:
@@ -70,8 +72,13 @@ class AmqpChannel:
 
     def deliver(self, output: Output | CoreRefusal) -> bool:
         """Deliveries and cancellations; False: the channel is gone, or is to go and has given back what it held."""
-        gone = self.gone or self.closing or self.connection.gone or self.connection.leaves
-        return not gone and self.connection.show(output, self._show)
+        connection = self.connection
+        if isinstance(output, outputs.Deliveries):
+            connection.written_bytes += sum(output.lengths)
+        if self.gone or self.closing or connection.gone or connection.leaves:
+            connection.flush()  # others of the connection may have its room
+            return False
+        return connection.show(output, self._show)
 
     def _show(self, output: Output | CoreRefusal) -> None:
         if isinstance(output, outputs.Deliveries):
@@ -123,7 +130,21 @@ class AmqpChannel:
 
     def settle(self, tag: int, multiple: bool, outcome: int, asked: list[Asked]) -> None:
         """ack, reject or nack."""
-        held = self.unsettled.take(tag, multiple)
+        self._settled(self.unsettled.take(tag, multiple), outcome, asked)
+
+    def acknowledged_run(self, tags: Sequence[int], asked: list[Asked]) -> None:
+        """Many basic.ack, none of them multiple."""
+        if self.deaf:
+            return
+        for first, count in spans_of(tags):
+            held = self.unsettled.take_run(first, count)
+            if held is not None:
+                self._settled(held, commands.ACK, asked)
+                continue
+            for tag in range(first, first + count):  # one of them is not held: those before it are settled
+                self.settle(tag, False, commands.ACK, asked)
+
+    def _settled(self, held: list[commands.LeaseRun], outcome: int, asked: list[Asked]) -> None:
         if self.publisher.runs or (self._settling is not None and self._settling[0] != outcome):
             self.gather(asked)
         if self._settling is None:
@@ -152,9 +173,7 @@ class AmqpChannel:
         if self._settling is not None:
             outcome, held = self._settling
             self._settling = None
-            settle = commands.Settle(
-                self.connection.host, [lease for lease, _ in held], [consumer for _, consumer in held], outcome
-            )
+            settle = commands.Settle(self.connection.host, held, outcome)
             if self.transaction is not None:
                 self.transaction.append(settle)
             elif held:
@@ -235,8 +254,7 @@ class AmqpChannel:
         """Its consumers end, and what it holds goes back."""
         held = self.unsettled.take_all()
         self.consumers.clear()
-        leases = [lease for lease, _ in held]
-        asked.append((commands.CloseChannel(self.connection.host, self, leases, failed), answer))
+        asked.append((commands.CloseChannel(self.connection.host, self, held, failed), answer))
 
     def _left(self, output: Output | CoreRefusal) -> None:
         self.connection.channels.pop(self.number, None)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from oncemq.core.outputs import Output
 from oncemq.core.refusals import Refusal as CoreRefusal
-from oncemq.core.routed_commands import CloseConnection, HoldChannel
+from oncemq.core.routed_commands import CloseConnection, GrantRoom
 from oncemq.protocols.amqp import errors
 from oncemq.protocols.amqp.asked import Answer, Asked
 from oncemq.protocols.amqp.channel import AmqpChannel
 from oncemq.protocols.amqp.errors import FrameFault, Refusal
 from oncemq.protocols.amqp.frames import (
     ACK,
+    ACKS,
     BASIC_ACK,
     CONTENT,
     FAULT,
@@ -61,7 +62,7 @@ CAPABILITIES: Table = {
     "direct_reply_to": True,
 }
 
-METHOD_OF_ITEM = {CONTENT: PUBLISH, ACK: BASIC_ACK}
+METHOD_OF_ITEM = {CONTENT: PUBLISH, ACK: BASIC_ACK, ACKS: BASIC_ACK}
 
 HEADER, START, TUNE, OPEN, RUNNING, CLOSING, CLOSED = range(7)
 """What is waited for: a protocol header, start-ok, tune-ok, open; then channels; close-ok; nothing more."""
@@ -87,6 +88,8 @@ class AmqpConnection:
         self.channels: dict[int, AmqpChannel] = {}
         self.client_properties: Table = {}
         self.outgoing: list[bytes] = []
+        self.written_bytes = 0
+        """Of what was delivered, stored bytes for which no room was granted again."""
         self.flush: Callable[[], None] = lambda: None
         self.on_bug: Callable[[Exception], None] = lambda error: None
         """Told of what must not have happened, and costs this connection."""
@@ -124,6 +127,10 @@ class AmqpConnection:
             channel = self._running_channel(item[1])
             if channel is not None:
                 channel.acknowledged(item[2], item[3], asked)
+        elif item[0] == ACKS:
+            channel = self._running_channel(item[1])
+            if channel is not None:
+                channel.acknowledged_run(item[2], asked)
         elif item[0] == METHOD:
             if item[1]:
                 self._channel_method(item[1], item[2], item[3], asked)
@@ -352,10 +359,10 @@ class AmqpConnection:
         self.state = CLOSED
         self.closing = True
 
-    def hold(self, held: bool) -> list[Asked]:
-        """The peer does not read, or reads again: deliveries wait with the queues, not here."""
-        consuming = [channel for channel in self.channels.values() if channel.consumers and not channel.gone]
-        return [(HoldChannel(self.host, channel, held), None) for channel in consuming]
+    def written(self) -> list[Asked]:
+        """What was delivered has been written: consumers may be sent as much again."""
+        room_bytes, self.written_bytes = self.written_bytes, 0
+        return [(GrantRoom(self.host, self, room_bytes), None)] if room_bytes and not self.gone else []
 
     def lost(self) -> list[Asked]:
         """The socket is gone: what the connection held goes back."""

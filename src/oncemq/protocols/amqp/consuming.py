@@ -88,10 +88,9 @@ def _lease_ms(channel: "AmqpChannel", method: basic.BasicConsume) -> int:
 
 def _extend_leases(channel: "AmqpChannel", asked: list[Asked]) -> None:
     """Any basic.qos says that the channel is at work on what it holds."""
-    held = list(channel.unsettled.by_tag.values()) if channel.leases else []
+    held = channel.unsettled.held() if channel.leases else []
     if held:
-        leases, consumers = [lease for lease, _ in held], [consumer for _, consumer in held]
-        asked.append((commands.ExtendLeases(channel.connection.host, leases, consumers), None))
+        asked.append((commands.ExtendLeases(channel.connection.host, held), None))
 
 
 def cancel(channel: "AmqpChannel", method: basic.BasicCancel, asked: list[Asked]) -> None:
@@ -111,9 +110,12 @@ def get(channel: "AmqpChannel", method: basic.BasicGet, asked: list[Asked]) -> N
     def got(output: outputs.Got) -> Method | None:
         if output.message is None:
             return basic_server.BasicGetEmpty()
-        lease = output.message.received.lease
-        tag = channel.unsettled.skip() if method.no_ack else channel.unsettled.hold(lease, 0)
-        route, header, body = parts_of(output.message, channel.connection.frame_bytes_max)
+        received = output.message.received
+        assert received.content is not None
+        lease = commands.LeaseRun(received.lease.queue, received.lease.entry, 1, received.lease.token, 0)
+        tag = channel.unsettled.skip() if method.no_ack else channel.unsettled.hold(lease)
+        frame_bytes_max = channel.connection.frame_bytes_max
+        route, header, body = parts_of(received.content, received.sent_ms, output.message.afterlife, frame_bytes_max)
         exchange_end = 1 + route[0]
         names = (route[1:exchange_end].decode(), route[exchange_end + 1 :].decode())
         channel.send(basic_server.BasicGetOk(tag, output.message.redelivered, *names, output.ready))

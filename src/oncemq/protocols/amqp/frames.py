@@ -3,6 +3,7 @@
     (PROTOCOL, 0, answer)                            the protocol header; `answer` is empty, or what to send and close
     (METHOD, channel, number, payload)               a method without content; number is class << 16 | method
     (ACK, channel, delivery tag, multiple)           a basic.ack, decoded, as there are so many
+    (ACKS, channel, delivery tags)                   many of them one after another, none multiple
     (CONTENT, channel, method, header, body, raw)    a basic.publish: payloads of its method and of its content header,
                                                      the body, and the header and body frames as they came, or None
     (HEARTBEAT, 0)
@@ -20,6 +21,7 @@ from struct import Struct
 from typing import Final, Literal
 
 from oncemq.protocols.amqp import errors
+from oncemq.protocols.amqp.acks import ACK_FRAME_BYTES, acks_at
 from oncemq.protocols.amqp.errors import FrameFault
 from oncemq.protocols.amqp.fields import malformed
 from oncemq.protocols.amqp.limits import (
@@ -37,6 +39,7 @@ CONTENT: Final = 2
 ACK: Final = 3
 FAULT: Final = 4
 PROTOCOL: Final = 5
+ACKS: Final = 6
 HEARTBEAT: Final = 8
 
 Item = (
@@ -45,6 +48,7 @@ Item = (
     | tuple[Literal[3], int, int, bool]
     | tuple[Literal[4], int, FrameFault]
     | tuple[Literal[5], int, bytes]
+    | tuple[Literal[6], int, list[int]]
     | tuple[Literal[8], int]
 )
 
@@ -206,6 +210,11 @@ class FrameReader:
                         at = end
                         continue
                     elif size == _ACK_BYTES:
+                        tags = acks_at(data, at)
+                        if tags:
+                            append((ACKS, channel, tags))
+                            at += len(tags) * ACK_FRAME_BYTES
+                            continue
                         tag, multiple = _unpack_ack(data, at + 11)
                         append((ACK, channel, tag, multiple & 1 != 0))
                         at = end

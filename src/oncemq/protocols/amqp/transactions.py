@@ -38,7 +38,7 @@ def tx_select(channel: "AmqpChannel", method: TxSelect, asked: list[Asked]) -> N
     if channel.confirms:
         raise FrameFault(refusals.CONFIRM_TO_TX)
     if channel.transaction is None:
-        channel.transaction, channel.unsettled.set_aside = [], {}
+        channel.transaction, channel.unsettled.set_aside = [], []
     channel.reply(TxSelectOk())
 
 
