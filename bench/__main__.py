@@ -4,6 +4,7 @@
 rewrites the README's table too. `--quick` only shows that a measurement runs: it writes nothing.
 """
 
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -64,4 +65,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # servers are stopped on the way out
     sys.exit(main(sys.argv[1:]))

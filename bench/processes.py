@@ -29,7 +29,11 @@ class Process:
             text=True,
             env={**os.environ, **(environment or {})},
         )
-        self.url = self._wait(re.compile(pattern))
+        try:
+            self.url = self._wait(re.compile(pattern))
+        except BaseException:  # an interrupt too leaves nothing behind
+            self.stop()
+            raise
 
     def _wait(self, pattern: re.Pattern[str]) -> str:
         assert self._process.stdout is not None

@@ -56,7 +56,11 @@ class RabbitMq:
         self._process = subprocess.Popen(
             [SERVER], env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
-        self._wait()
+        try:
+            self._wait()
+        except BaseException:  # an interrupt too leaves nothing behind
+            self.stop()
+            raise
 
     def _wait(self) -> None:
         began = time.monotonic()
@@ -65,7 +69,6 @@ class RabbitMq:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.2)
-        self.stop()
         raise RuntimeError("rabbitmq-server did not start")
 
     def _members(self) -> list[int]:
