@@ -22,7 +22,6 @@ from tools.demo.orders import Order
 
 logging.getLogger("pika").setLevel(logging.CRITICAL)  # a lost connection is expected here
 
-TRIES_MAXIMUM = 3
 TIMEOUT_SECONDS = 30
 REPEAT_SECONDS = 0.02
 WORK_SECONDS = 0.002
@@ -83,11 +82,9 @@ def _properties(order: Order) -> pika.BasicProperties:
 
 
 class Worker(Client):
-    """Takes an order, does its work, acknowledges it; what fails goes back to its place."""
-
-    def __init__(self, port: int, queue: str, dead_letter_queue: str, notes: Notes, stop: threading.Event) -> None:
-        super().__init__(port, queue, notes, stop)
-        self._dead_letter_queue = dead_letter_queue
+    """Takes an order, does its work, acknowledges it; what fails goes back to its place. What failed too often the
+    server moves to the dead-letter queue, by the redrive policy that was set through SQS.
+    """
 
     def work(self) -> None:
         """Until the demo ends."""
@@ -97,19 +94,21 @@ class Worker(Client):
     def _consume(self, channel: BlockingChannel) -> None:
         channel.tx_select()
         channel.basic_qos(prefetch_count=1)
-        for method, properties, body in channel.consume(self.queue, inactivity_timeout=LOOK_SECONDS):
+        for method, _, body in channel.consume(self.queue, inactivity_timeout=LOOK_SECONDS):
             if self.stop.is_set():
                 return
             if method is not None:
-                self._handle(channel, method, properties, body)
+                self._handle(channel, method, body)
 
-    def _handle(self, channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
+    def _handle(self, channel: BlockingChannel, method: Any, body: bytes) -> None:
         name = json.loads(body)["order_id"]
         key = f"{self.queue} {name}"
         if not (method.redelivered and self.notes.was_never_told(key)):
             self.stop.wait(WORK_SECONDS)
             if self._fails(name):
-                self._give_back(channel, method, properties, body)
+                self.notes.order_failed(name)
+                channel.basic_nack(method.delivery_tag, requeue=True)
+                channel.tx_commit()
                 return
             self.notes.order_processed(name)
             self.notes.telling(key)
@@ -121,20 +120,11 @@ class Worker(Client):
         order = self.notes.orders[name]
         return order.poison or self.notes.failed[name] < order.failures
 
-    def _give_back(self, channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
-        """To its place in its queue; after so many failures to the dead-letter queue, in one transaction."""
-        if self.notes.order_failed(json.loads(body)["order_id"]) < TRIES_MAXIMUM:
-            channel.basic_nack(method.delivery_tag, requeue=True)
-        else:
-            channel.basic_publish("", self._dead_letter_queue, body, properties)
-            channel.basic_ack(method.delivery_tag)
-        channel.tx_commit()
-
 
 class DeadLetterWorker(Worker):
     """Takes what could not be processed."""
 
-    def _handle(self, channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
+    def _handle(self, channel: BlockingChannel, method: Any, body: bytes) -> None:
         name = json.loads(body)["order_id"]
         key = f"{self.queue} {name}"
         if not (method.redelivered and self.notes.was_never_told(key)):

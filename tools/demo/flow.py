@@ -93,9 +93,8 @@ class WebOrders(Flow):
         return [sender(number) for number in range(PRODUCERS)]
 
     def _taking(self, url: str, amqp_port: int, queues: Queues) -> list[Callable[[], None]]:
-        common = (queues.dead_letter_name, self.notes, self.stop)
-        workers = [amqp_clients.Worker(amqp_port, queues.name, *common) for _ in range(CONSUMERS)]
-        dead = amqp_clients.DeadLetterWorker(amqp_port, queues.dead_letter_name, *common)
+        workers = [amqp_clients.Worker(amqp_port, queues.name, self.notes, self.stop) for _ in range(CONSUMERS)]
+        dead = amqp_clients.DeadLetterWorker(amqp_port, queues.dead_letter_name, self.notes, self.stop)
         return [*(worker.work for worker in workers), dead.work]
 
 

@@ -81,11 +81,10 @@ class Notes:
             self.processed[name] += 1
             self._by_customer[order.customer].append(order.number)
 
-    def order_failed(self, name: str) -> int:
-        """A consumer could not do the work; how often that was so, this time included."""
+    def order_failed(self, name: str) -> None:
+        """A consumer could not do the work."""
         with self._lock:
             self.failed[name] += 1
-            return self.failed[name]
 
     def order_dead(self, name: str) -> None:
         """The order came out of the dead-letter queue."""
