@@ -122,6 +122,12 @@ class SendMessages(QueueCommand):
     messages: list[NewMessage]
 
 
+class SendTogether(Command):
+    """Sends that came one after another, each with its address, which is answered as if it had come alone."""
+
+    sends: list[tuple[SendMessages, Any]]
+
+
 class ReceiveMessages(QueueCommand):
     """Answers Received; waits up to `wait_ms` (None: the queue's) for a first message."""
 

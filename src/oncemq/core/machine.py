@@ -21,6 +21,7 @@ from oncemq.core.decide import (
     receiving,
     replying,
     sending,
+    sending_together,
     settling,
     tasks,
     ticking,
@@ -80,6 +81,7 @@ def _report_disk_space(turn: Turn, command: commands.ReportDiskSpace, address: A
 
 DECIDE: dict[type[commands.Command], Callable[[Turn, Any, Any], None]] = {
     commands.SendMessages: sending.send_messages,
+    commands.SendTogether: sending_together.send_together,
     commands.ReceiveMessages: receiving.receive_messages,
     commands.DeleteMessages: leasing.delete_messages,
     commands.ChangeVisibility: leasing.change_visibility,

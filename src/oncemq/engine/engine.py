@@ -13,7 +13,15 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Protocol
 
-from oncemq.core.commands import Command, ReportDiskSpace, ReturnUndelivered, StartServer, Tick
+from oncemq.core.commands import (
+    Command,
+    ReportDiskSpace,
+    ReturnUndelivered,
+    SendMessages,
+    SendTogether,
+    StartServer,
+    Tick,
+)
 from oncemq.core.machine import Machine, decide
 from oncemq.core.model import Content
 from oncemq.core.outputs import Output
@@ -58,12 +66,30 @@ class Engine:
         self._tick_awaits_batch = False
         self._reading: dict[object, deque[Addressed]] = {}
         """Whose contents are being read → what else waits to be let out to the same addressee."""
+        self._sends: list[tuple[SendMessages, Any]] = []
+        """Not decided yet: nothing else was asked since."""
         self._drained: Callable[[], None] | None = None
 
     # Commands in ------------------------------------------------------------------------------------------------
 
     def submit(self, command: Command, address: Address | None) -> None:
-        """Decide a command now; its answer comes to `address.deliver`."""
+        """Decide a command now, or (a send) together with the sends that follow it; its answer comes to
+        `address.deliver`.
+        """
+        if type(command) is SendMessages:
+            self._sends.append((command, address))
+            if not self._scheduled:
+                self._flush_later()
+            return
+        if self._sends:
+            self._decide_sends()
+        self._decide(command, address)
+
+    def _decide_sends(self) -> None:
+        sends, self._sends = self._sends, []
+        self._decide(SendTogether(sends), None)
+
+    def _decide(self, command: Command, address: Address | None) -> None:
         if not self._gathering.parts:  # from its first record on, a batch has one time
             self._turn.now_ms = max(self.runtime.now_ms(), self.journal.last_now_ms)
         try:
@@ -72,8 +98,7 @@ class Engine:
             self.runtime.fail_stop(error)
             raise
         if not self._scheduled:
-            self._scheduled = True
-            self.runtime.call_soon(self._flush)
+            self._flush_later()
 
     def start(self, identity_key: bytes, name_reuse_wait_ms: int) -> None:
         """First thing after recovery."""
@@ -93,6 +118,8 @@ class Engine:
     # Batches ----------------------------------------------------------------------------------------------------
 
     def _flush(self) -> None:
+        if self._sends:
+            self._decide_sends()
         self._scheduled = False
         if self._gathering.parts:
             if self._written is None:
@@ -130,6 +157,8 @@ class Engine:
         assert self._written is not None
         batch, _, outputs = self._written
         self._written = None
+        if self._sends:
+            self._decide_sends()
         if self._gathering.parts:
             self._close_batch()
         self.contents.durable_before(batch.next_position)
@@ -239,7 +268,7 @@ class Engine:
         self.runtime.call_soon(self._end_if_drained)
 
     def _end_if_drained(self) -> None:
-        if self._drained is None or self._written is not None or self._gathering.parts:
+        if self._drained is None or self._written is not None or self._gathering.parts or self._sends:
             return
         drained, self._drained = self._drained, None
         drained()
