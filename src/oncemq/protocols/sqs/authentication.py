@@ -37,8 +37,7 @@ class Authentication:
         """The caller of a request. Rejected with the errors of signatures, 403."""
         if self._access.mode == OPEN:
             return self._believe(request, origin)
-        account, region = self._verifier.verify(request, now_ms, peer_is_loopback)
-        return Caller(account, region, True)
+        return self._caller(*self._verifier.verify(request, now_ms, peer_is_loopback), True)
 
     def _believe(self, request: HttpRequest, origin: Origin) -> Caller:
         headers = request.headers
@@ -47,11 +46,13 @@ class Authentication:
         found = self._scopes.read(headers.get(b"authorization") or request.target)
         key_id, region = found if found is not None else ("", None)
         account = key_id if ACCOUNT.fullmatch(key_id) else DEFAULT_ACCOUNT
-        key = (account, region or origin.region or self._default_region)
-        caller = self._callers.get(key)
+        return self._caller(account, region or origin.region or self._default_region, False)
+
+    def _caller(self, account: str, region: str, enforced: bool) -> Caller:
+        caller = self._callers.get((account, region))
         if caller is None:
-            caller = Caller(*key, False)
+            caller = Caller(account, region, enforced)
             if len(self._callers) >= CACHED_ADDRESSES:
                 self._callers.clear()
-            self._callers[key] = caller
+            self._callers[account, region] = caller
         return caller

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import re
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
@@ -43,9 +44,20 @@ _SPACES = re.compile(rb"  +")
 class SigningKey(msgspec.Struct, frozen=True):
     """The key of one credential on one day in one region, whose it is, and the scope's line in what is signed."""
 
-    key: bytes
+    inner: Any
+    outer: Any
     account: str
     line: str
+
+    def sign(self, text: bytes) -> bytes:
+        """HMAC-SHA256 (RFC 2104) in hexadecimal, from hashes that have taken the padded key already: less than half
+        of what `hmac.digest` takes for texts this short.
+        """
+        inner, outer = self.inner.copy(), self.outer.copy()
+        inner.update(text)
+        outer.update(inner.digest())
+        signature: str = outer.hexdigest()
+        return signature.encode()
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -147,7 +159,8 @@ class Verifier:
         key = f"AWS4{secret}".encode()
         for part in (scope.date, scope.region, scope.service, scope.terminator):
             key = hmac.digest(key, part.encode(), "sha256")
-        made = SigningKey(key, account, f"{scope.date}/{scope.region}/{scope.service}/{scope.terminator}")
+        inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in key.ljust(64, b"\0"))) for pad in (0x36, 0x5C))
+        made = SigningKey(inner, outer, account, f"{scope.date}/{scope.region}/{scope.service}/{scope.terminator}")
         _keep(self._keys, (scope, loopback), made)
         return made
 
@@ -267,8 +280,7 @@ def _canonical_query(query: bytes) -> bytes:
 
 def _check_signature(key: SigningKey, stamp: str, canonical: bytes, signature: bytes) -> None:
     text = f"{ALGORITHM}\n{stamp}\n{key.line}\n{hashlib.sha256(canonical).hexdigest()}"
-    expected = hmac.digest(key.key, text.encode(), "sha256").hex().encode()
-    if not hmac.compare_digest(expected, signature):
+    if not hmac.compare_digest(key.sign(text.encode()), signature):
         raise Rejected(SIGNATURE_DOES_NOT_MATCH, _MISMATCH)
 
 
