@@ -51,7 +51,7 @@ def consume(channel: "AmqpChannel", method: basic.BasicConsume, asked: list[Aske
     if method.queue == REPLY_TO:
         consume_replies(channel, method, tag, asked)
         return
-    priority = method.arguments.get("x-priority")
+    priority = _priority(channel, method)
     command = commands.Consume(
         channel.connection.host,
         channel.named(method.queue),
@@ -60,7 +60,7 @@ def consume(channel: "AmqpChannel", method: basic.BasicConsume, asked: list[Aske
         channel.limit,
         method.no_ack,
         method.exclusive,
-        priority if isinstance(priority, int) else 0,
+        priority,
         channel.connection,
         _lease_ms(channel, method),
         method.arguments.get(LIVE_PREFETCH_ARGUMENT) is True,
@@ -75,6 +75,21 @@ def consume(channel: "AmqpChannel", method: basic.BasicConsume, asked: list[Aske
         return None if method.no_wait else basic_server.BasicConsumeOk(tag)
 
     channel.ask(command, asked, consuming, method.NUMBER)
+
+
+def _priority(channel: "AmqpChannel", method: basic.BasicConsume) -> int:
+    """The consumer's; and what else it says about itself is looked at."""
+    arguments, host, name = method.arguments, channel.connection.host, channel.named(method.queue)
+    priority, on_failover = arguments.get("x-priority", 0), arguments.get("x-cancel-on-ha-failover", False)
+    if not isinstance(priority, int) or isinstance(priority, bool):
+        why = refusals.expected_integer(priority)
+        raise FrameFault(refusals.invalid_argument("x-priority", "queue", name, host, why))
+    if not isinstance(on_failover, bool):
+        why = refusals.unacceptable_type(on_failover)
+        raise FrameFault(refusals.invalid_argument("x-cancel-on-ha-failover", "queue", name, host, why))
+    if "x-stream-offset" in arguments:
+        raise FrameFault(refusals.argument_of_another_type("x-stream-offset", name, host))
+    return priority
 
 
 def _lease_ms(channel: "AmqpChannel", method: basic.BasicConsume) -> int:

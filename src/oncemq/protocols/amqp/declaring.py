@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from oncemq.core import routed_commands as commands
 from oncemq.core import routed_outputs as outputs
 from oncemq.core.exchanges.bindings import EXCHANGE, QUEUE, Binding
-from oncemq.protocols.amqp import refusals
+from oncemq.protocols.amqp import errors, refusals
 from oncemq.protocols.amqp.asked import Asked
 from oncemq.protocols.amqp.errors import FrameFault
 from oncemq.protocols.amqp.methods import Method
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from oncemq.protocols.amqp.channel import AmqpChannel
 
 PREDECLARED_EXCHANGES = ("amq.direct", "amq.fanout", "amq.topic", "amq.headers", "amq.match")
+
+
+ALTERNATE = "alternate-exchange"
 
 
 def _plain(name: str) -> str:
@@ -35,11 +38,23 @@ def exchange_declare(channel: "AmqpChannel", method: exchange.ExchangeDeclare, a
         "internal": method.internal,
         "arguments": storable(method.arguments),
     }
-    if not method.passive and name.startswith("amq.") and name not in PREDECLARED_EXCHANGES:
-        raise FrameFault(refusals.reserved_name("exchange", name))
+    if not name:
+        raise FrameFault(refusals.default_exchange())
+    if not method.passive:
+        _check_exchange(method, name, channel.connection.host)
     command = commands.DeclareExchange(channel.connection.host, name, None if method.passive else traits)
     ok = None if method.no_wait else exchange.ExchangeDeclareOk()
     channel.ask(command, asked, lambda _: ok, method.NUMBER)
+
+
+def _check_exchange(method: exchange.ExchangeDeclare, name: str, host: str) -> None:
+    if name.startswith("amq.") and name not in PREDECLARED_EXCHANGES:
+        raise FrameFault(refusals.reserved_name("exchange", name))
+    if not method.exchange_type:
+        raise FrameFault(errors.invalid_exchange_type(method.exchange_type))
+    alternate = method.arguments.get(ALTERNATE, "")
+    if not isinstance(alternate, str):
+        raise FrameFault(refusals.invalid_argument_type(ALTERNATE, "exchange", name, host, alternate))
 
 
 def exchange_delete(channel: "AmqpChannel", method: exchange.ExchangeDelete, asked: list[Asked]) -> None:
@@ -53,6 +68,8 @@ def exchange_delete(channel: "AmqpChannel", method: exchange.ExchangeDelete, ask
 
 def exchange_bind(channel: "AmqpChannel", method: exchange.ExchangeBind, asked: list[Asked]) -> None:
     """exchange.bind"""
+    if not method.destination:
+        raise FrameFault(refusals.default_exchange())
     binding = Binding(method.source, EXCHANGE, method.destination, method.routing_key, storable(method.arguments))
     ok = None if method.no_wait else exchange.ExchangeBindOk()
     command = commands.Bind(channel.connection.host, binding, channel.connection)
@@ -61,6 +78,8 @@ def exchange_bind(channel: "AmqpChannel", method: exchange.ExchangeBind, asked: 
 
 def exchange_unbind(channel: "AmqpChannel", method: exchange.ExchangeUnbind, asked: list[Asked]) -> None:
     """exchange.unbind"""
+    if not method.destination:
+        raise FrameFault(refusals.default_exchange())
     binding = Binding(method.source, EXCHANGE, method.destination, method.routing_key, storable(method.arguments))
     ok = None if method.no_wait else exchange.ExchangeUnbindOk()
     command = commands.Unbind(channel.connection.host, binding, channel.connection)
@@ -75,8 +94,8 @@ def queue_declare(channel: "AmqpChannel", method: queue.QueueDeclare, asked: lis
         return
     if not method.passive and name.startswith("amq."):
         raise FrameFault(refusals.reserved_name("queue", name))
-    if not name and method.passive:
-        name = channel.named(name)
+    if not name and method.passive:  # as in RabbitMQ the queue declared last is not meant here
+        raise FrameFault(refusals.not_found("queue", name, channel.connection.host))
     settings = None if method.passive else settings_of(method, channel.connection.host)
     command = commands.DeclareQueue(channel.connection.host, name, settings, channel.connection)
     command.changes_arguments = method.arguments.get(CHANGE_ARGUMENT) is True

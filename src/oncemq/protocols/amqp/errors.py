@@ -127,10 +127,18 @@ def _octets(data: bytes) -> str:
     return f"<<{','.join(map(str, data))}>>"
 
 
+def _shown(data: bytes) -> str:
+    """As Erlang shows octets: those that can all be printed, as a text."""
+    if data and all(32 <= octet < 127 for octet in data):
+        text = data.decode("ascii").replace("\\", "\\\\").replace('"', '\\"')
+        return f'<<"{text}">>'
+    return _octets(data)
+
+
 def _bad_frame(kind: int, payload: bytes) -> str:
     if len(payload) <= _SNIPPET_BYTES:
-        return f"type {kind}, all octets = {_octets(payload)}"
-    return f"type {kind}, first 16 octets = {_octets(payload[:_SNIPPET_BYTES])}"
+        return f"type {kind}, all octets = {_shown(payload)}"
+    return f"type {kind}, first 16 octets = {_shown(payload[:_SNIPPET_BYTES])}"
 
 
 def frame_too_large(kind: int, size_bytes: int, payload_bytes_max: int) -> Refusal:
@@ -174,11 +182,6 @@ def malformed_text() -> Refusal:
     return Refusal(FRAME_ERROR, "Malformed UTF-8 in shortstr")
 
 
-def body_exceeds_announcement() -> Refusal:
-    """Body frames hold more than the content header said."""
-    return Refusal(FRAME_ERROR, "content body frame exceeds remaining content size")
-
-
 def announced_body_too_large(size_bytes: int, size_bytes_max: int) -> Refusal:
     """A content header announces what nobody will read."""
     return Refusal(FRAME_ERROR, f"content body size {size_bytes} exceeds maximum allowed size {size_bytes_max}")
@@ -202,7 +205,7 @@ def expected_header_of(class_id: int, got_class_id: int) -> Refusal:
 
 
 def expected_body() -> Refusal:
-    """A content's body is interrupted on its own channel."""
+    """A content's body is interrupted on its own channel, or is longer than its header said."""
     return Refusal(UNEXPECTED_FRAME, "expected content body, got non content body frame instead")
 
 
@@ -227,6 +230,11 @@ def unimplemented_method() -> Refusal:
 def unknown_exchange_type(name: str) -> Refusal:
     """exchange.declare of a type that there is not."""
     return Refusal(COMMAND_INVALID, f"unknown exchange type '{name}'")
+
+
+def invalid_exchange_type(name: str) -> Refusal:
+    """exchange.declare of a type that can have no such name."""
+    return Refusal(COMMAND_INVALID, f"invalid exchange type '{name}'")
 
 
 def unknown_mechanism(name: str) -> Refusal:

@@ -264,14 +264,14 @@ class FrameReader:
         kind, channel, size = _unpack_head(data, at)
         if size > self.frame_bytes_max:
             raise FrameFault(errors.frame_too_large(kind, size, self.frame_bytes_max - FRAME_OVERHEAD_BYTES))
-        if kind not in (FRAME_METHOD, FRAME_HEADER, FRAME_BODY, FRAME_HEARTBEAT):
-            raise FrameFault(errors.unknown_frame(kind, b""))
         end: int = at + size + FRAME_OVERHEAD_BYTES
         if end > len(data):
             return self._wait(at, end - at)
         payload = data[at + 7 : end - 1]
         if data[end - 1] != FRAME_END:
             raise FrameFault(errors.bad_frame_end(kind, payload, data[end - 1]))
+        if kind not in (FRAME_METHOD, FRAME_HEADER, FRAME_BODY, FRAME_HEARTBEAT):
+            raise FrameFault(errors.unknown_frame(kind, payload))
         if kind == FRAME_METHOD:
             return self._method(data, at, channel, payload, items)
         if kind == FRAME_HEARTBEAT:
@@ -295,7 +295,8 @@ class FrameReader:
         end = at + len(payload) + FRAME_OVERHEAD_BYTES
         content = self._contents.get(channel)
         if content is not None:
-            raise FrameFault(errors.expected_header(_BASIC) if content.header is None else errors.expected_body())
+            wanted = errors.expected_header(_BASIC) if content.header is None else errors.expected_body()
+            raise FrameFault(wanted, PUBLISH)
         if len(payload) < 4:
             raise FrameFault(errors.unknown_frame(FRAME_METHOD, payload))
         number = int.from_bytes(payload[:4], "big")
@@ -349,9 +350,9 @@ class FrameReader:
     def _header(self, channel: int, payload: bytes, items: list[Item]) -> None:
         content = self._content(FRAME_HEADER, channel, payload)
         if content.header is not None:
-            raise FrameFault(errors.expected_body())
+            raise FrameFault(errors.expected_body(), PUBLISH)
         if len(payload) < _HEADER_PAYLOAD_BYTES:
-            raise FrameFault(errors.cannot_decode(payload), PUBLISH)
+            raise FrameFault(errors.unknown_frame(FRAME_HEADER, payload))
         class_id, weight, size = _unpack_announced(payload)
         if class_id != _BASIC:
             raise FrameFault(errors.expected_header_of(_BASIC, class_id), PUBLISH)
@@ -371,9 +372,9 @@ class FrameReader:
     def _body(self, channel: int, payload: bytes, items: list[Item]) -> None:
         content = self._content(FRAME_BODY, channel, payload)
         if content.header is None:
-            raise FrameFault(errors.expected_header(_BASIC))
+            raise FrameFault(errors.expected_header(_BASIC), PUBLISH)
         if len(payload) > content.left_bytes:
-            raise FrameFault(errors.body_exceeds_announcement(), PUBLISH)
+            raise FrameFault(errors.expected_body(), PUBLISH)
         content.left_bytes -= len(payload)
         if not content.discarded:
             content.body += payload

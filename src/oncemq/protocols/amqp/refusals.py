@@ -103,6 +103,52 @@ def invalid_argument(key: str, kind: Kind, name: str, host: str, why: str) -> Re
     return Refusal(PRECONDITION_FAILED, f"invalid arg '{key}' for {resource(kind, name, host)}: {why}")
 
 
+def expected_integer(value: Value) -> str:
+    """Why an argument is invalid that is to be a number."""
+    return f'"expected integer, got {type_name(value)}"'
+
+
+def unacceptable_type(value: Value) -> str:
+    """Why an argument is invalid that is of another type than it should be."""
+    return f"{{unacceptable_type,{type_name(value)}}}"
+
+
+def unsupported(what: str, value: str) -> str:
+    """Why an argument is invalid that names what there is not."""
+    return f"\"unsupported queue {what} '{value}'\""
+
+
+def invalid_argument_type(key: str, kind: Kind, name: str, host: str, value: Value) -> Refusal:
+    """An argument that names an exchange, and is no text."""
+    explanation = f"invalid type '{type_name(value)}' for arg '{key}' in {resource(kind, name, host)}"
+    return Refusal(PRECONDITION_FAILED, explanation)
+
+
+def argument_of_another_type(key: str, name: str, host: str) -> Refusal:
+    """An argument that queues of another type have."""
+    explanation = f"invalid arg '{key}' for {resource('queue', name, host)} of queue type rabbit_classic_queue"
+    return Refusal(PRECONDITION_FAILED, explanation)
+
+
+def invalid_property(what: str, queue: str, host: str) -> Refusal:
+    """A declaration that is none of this type of queue: `what` is "non-durable", "exclusive-owner"."""
+    return Refusal(PRECONDITION_FAILED, f"invalid property '{what}' for {resource('queue', queue, host)}")
+
+
+def invalid_header_match(value: Value) -> Refusal:
+    """A binding of a headers exchange whose x-match is none."""
+    if isinstance(value, str):
+        explanation = f'Invalid x-match field value <<"{value}">>; expected all, any, all-with-x, or any-with-x'
+    else:
+        explanation = f"Invalid x-match field type {type_name(value)} (value {_shown(value)}); expected longstr"
+    return Refusal(PRECONDITION_FAILED, explanation)
+
+
+def invalid_message(why: str) -> Refusal:
+    """Properties that cannot be; `why` as RabbitMQ says it: {delivery_mode_unknown,3}."""
+    return Refusal(PRECONDITION_FAILED, f"invalid message: {why}")
+
+
 def in_use(kind: Kind, name: str, host: str) -> Refusal:
     """delete with if-unused."""
     return Refusal(PRECONDITION_FAILED, f"{resource(kind, name, host)} in use")
