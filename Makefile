@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check format lock bench proof clean
+.PHONY: demo test check format lock bench proof compare clean
 
 $(READY): pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +31,10 @@ bench: $(READY)
 proof: $(READY)
 	ONCEMQ_SIMULATION_SEEDS=20000 ONCEMQ_KILL_FOLDERS=20 $(BIN)/python -m pytest -q -o timeout=0 \
 	  tests/simulate tests/crash
+
+# What RabbitMQ is said to answer, beside a live one (installs Debian's).
+compare: $(READY)
+	$(BIN)/python -m pytest -q -o timeout=0 -m rabbitmq tests/amqp_clients
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

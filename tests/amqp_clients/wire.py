@@ -12,7 +12,9 @@ HEADER = b"AMQP\x00\x00\x09\x01"
 class Server(Protocol):
     """OnceMQ or RabbitMQ, on loopback."""
 
-    amqp_port: int | str
+    @property
+    def amqp_port(self) -> int | str:
+        """Where it listens."""
 
 
 class Wire:

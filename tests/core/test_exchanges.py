@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncemq.core.exchanges.bindings import QUEUE
+from oncemq.core import routed_commands as commands
+from oncemq.core.exchanges.bindings import QUEUE, Binding
 from oncemq.core.exchanges.topic import Topic
+from oncemq.core.routed_refusals import UnknownHeaderMatch
 from tests.core.routed import Amqp, binding
 
 
@@ -258,5 +260,8 @@ def test_true_is_not_one() -> None:
 
 
 @pytest.mark.parametrize("how", [1, None, ["all"], "most"])
-def test_an_x_match_that_says_nothing_does_not_end_the_server(how: object) -> None:
-    assert headers_match({"x_match": how, "a": 1}, {"a": 1})
+def test_an_x_match_that_says_nothing_is_refused(how: object) -> None:
+    amqp = Amqp()
+    amqp.declare("q")
+    made = Binding("amq.headers", QUEUE, "q", "", {"x-match": how})
+    assert amqp.ask(commands.Bind("/", made, None)) == UnknownHeaderMatch(how)

@@ -11,6 +11,7 @@ import pytest
 from oncemq.core import commands, limits, refusals, routed_refusals, system_commands, system_refusals
 from oncemq.core import routed_commands as routed
 from oncemq.core.commands import Lease
+from oncemq.core.exchanges.bindings import QUEUE, Binding
 from oncemq.core.machine import DECIDE
 from oncemq.core.outputs import Results, Sent
 from oncemq.core.policies import Policy
@@ -167,6 +168,10 @@ def internal(driver: Driver) -> commands.Command:
     return routed.Publish("/", [routed.Run("inner", [""], {}, [message().content])])
 
 
+def header_match(driver: Driver) -> commands.Command:
+    return routed.Bind("/", Binding("amq.headers", QUEUE, "q", "", {"x-match": "some"}), None)
+
+
 def exclusive_consumer(driver: Driver) -> commands.Command:
     Amqp(driver).consume("q", exclusive=True)
     return routed.Consume("/", "q", "another", "tag", 0, False, False, 0, None)
@@ -207,6 +212,7 @@ SCENES: dict[type[Refusal], Scene] = {
     routed_refusals.ExchangeInUse: exchange_in_use,
     routed_refusals.ExchangeIsDefault: lambda driver: routed.Bind("/", binding("", "q"), None),
     routed_refusals.ExchangeIsInternal: internal,
+    routed_refusals.UnknownHeaderMatch: header_match,
     routed_refusals.ExclusiveConsumer: exclusive_consumer,
     system_refusals.UserDoesNotExist: lambda driver: system_commands.FindUser("none"),
     system_refusals.HostDoesNotExist: lambda driver: routed.Publish("none", []),

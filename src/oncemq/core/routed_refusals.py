@@ -1,5 +1,7 @@
 """What is refused of exchanges, of queues as AMQP declares them, and of consumers."""
 
+from typing import Any
+
 from oncemq.core.refusals import Refusal
 
 
@@ -41,6 +43,12 @@ class ExchangeInUse(Refusal, frozen=True):
 
 class ExchangeIsDefault(Refusal, frozen=True):
     """The default exchange is neither declared, deleted nor bound."""
+
+
+class UnknownHeaderMatch(Refusal, frozen=True):
+    """A binding of a headers exchange has another x-match than there are."""
+
+    value: Any
 
 
 class ExchangeIsInternal(Refusal, frozen=True):

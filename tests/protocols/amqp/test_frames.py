@@ -231,8 +231,8 @@ FAULTS = {
     "FRAME_ERROR - type 8, all octets = <<1>>: unknown_frame": frame(8, 0, b"\x01"),
     "FRAME_ERROR - type 8, all octets = <<>>: {invalid_frame_end_marker,0}": b"\x08" + bytes(7),
     "UNEXPECTED_FRAME - type 8, all octets = <<>>": frame(8, 1, b""),
-    "UNEXPECTED_FRAME - type 3, all octets = <<120>>": frame(3, 0, b"x"),
-    "UNEXPECTED_FRAME - type 3, first 16 octets = <<" + "120," * 15 + "120>>": frame(3, 0, b"x" * 20),
+    'UNEXPECTED_FRAME - type 3, all octets = <<"x">>': frame(3, 0, b"x"),
+    "UNEXPECTED_FRAME - type 3, first 16 octets = <<" + "1," * 15 + "1>>": frame(3, 0, b"\1" * 20),
     "UNEXPECTED_FRAME - expected method frame, got non method frame instead": frame(3, 1, b"x"),
     "UNEXPECTED_FRAME - expected content header for class 60, got non content header frame instead": (
         STREAMS["then a method"]
@@ -241,11 +241,10 @@ FAULTS = {
         writing.method_frame(1, BasicPublish()) + frame(2, 1, header(1, class_id=50))
     ),
     "UNEXPECTED_FRAME - expected content body, got non content body frame instead": STREAMS["then the next"],
-    "FRAME_ERROR - content body frame exceeds remaining content size": STREAMS["too much"],
     "FRAME_ERROR - content body size 9223372036854775808 exceeds maximum allowed size 536870912": (
         writing.method_frame(1, BasicPublish()) + frame(2, 1, header(2**63))
     ),
-    "FRAME_ERROR - cannot decode <<0,60,0,0,0,0,0,0,0,0,0,1>>": (
+    "FRAME_ERROR - type 2, all octets = <<0,60,0,0,0,0,0,0,0,0,0,1>>: unknown_frame": (
         writing.method_frame(1, BasicPublish()) + frame(2, 1, header(1)[:12])
     ),
 }
@@ -254,6 +253,11 @@ FAULTS = {
 @pytest.mark.parametrize("text", FAULTS)
 def test_what_is_wrong_is_said_in_rabbitmqs_words(text: str) -> None:
     assert fault(FAULTS[text]) == text
+
+
+def test_a_body_longer_than_announced_is_no_body() -> None:
+    expected = "UNEXPECTED_FRAME - expected content body, got non content body frame instead"
+    assert fault(STREAMS["too much"]) == expected
 
 
 def test_after_a_fault_nothing_is_read() -> None:

@@ -15,6 +15,7 @@ from oncemq.core.decide.unused import used
 from oncemq.core.exchange import DEFAULT_EXCHANGE
 from oncemq.core.exchanges import TOPIC, matching
 from oncemq.core.exchanges.bindings import QUEUE, Binding
+from oncemq.core.exchanges.headers import HEADERS, X_MATCH, X_MATCHES
 from oncemq.core.host import Host
 from oncemq.core.model import TRANSIENT_QUEUE
 from oncemq.core.outputs import Done
@@ -41,6 +42,7 @@ from oncemq.core.routed_refusals import (
     QueueLocked,
     QueueNotEmpty,
     UnknownExchangeType,
+    UnknownHeaderMatch,
 )
 from oncemq.core.settings import Settings, changed
 from oncemq.core.spans import spans_of
@@ -200,8 +202,13 @@ def _refused_binding(host: Host, binding: Binding, owner: Any) -> Refusal | None
         queue = host.queues.get(binding.destination)
         if queue is None:
             return QueueDoesNotExist(binding.destination)
-        return QueueLocked(queue.name) if queue.owner not in (None, owner) else None
-    return None if binding.destination in host.exchanges else ExchangeDoesNotExist(binding.destination)
+        if queue.owner not in (None, owner):
+            return QueueLocked(queue.name)
+    elif binding.destination not in host.exchanges:
+        return ExchangeDoesNotExist(binding.destination)
+    how = binding.arguments.get(X_MATCH, X_MATCHES[0])
+    matches = host.exchanges[binding.source].traits["type"] != HEADERS or how in X_MATCHES
+    return None if matches else UnknownHeaderMatch(how)
 
 
 def _unbind_all(turn: Turn, host: Host, goes: Any) -> None:

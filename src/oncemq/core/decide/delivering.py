@@ -136,7 +136,8 @@ def consume(turn: Turn, command: commands.Consume, address: Any) -> None:
     if queue.owner not in (None, command.owner):
         turn.answer(address, QueueLocked(command.queue))
         return
-    if any(each.exclusive for each in queue.consumers) or (command.exclusive and queue.consumers):
+    shared = queue.consumers or queue.settings.single_active_consumer
+    if any(each.exclusive for each in queue.consumers) or (command.exclusive and shared):
         turn.answer(address, ExclusiveConsumer(command.queue))
         return
     channel = _channel(host, command.channel)

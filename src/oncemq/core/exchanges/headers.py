@@ -10,7 +10,9 @@ from typing import Any
 from oncemq.core.exchanges.bindings import Binding
 from oncemq.core.plain import plain
 
+HEADERS = "headers"
 X_MATCH = "x-match"
+X_MATCHES = ("all", "any", "all-with-x", "any-with-x")
 
 
 class Headers:

@@ -189,8 +189,9 @@ class AmqpChannel:
         if isinstance(method, channels.ChannelClose):
             self.leave(asked, Answer(self.connection, self._left), failed=False)
         elif isinstance(method, channels.ChannelCloseOk):
-            if self.closing:
-                self.connection.channels.pop(self.number, None)
+            if not self.closing:
+                raise FrameFault(errors.unimplemented_method(), method.NUMBER)
+            self.connection.channels.pop(self.number, None)
         elif not self.deaf:
             self.gather(asked)
             handler = HANDLERS.get(type(method))

@@ -21,6 +21,7 @@ from oncemq.protocols.amqp.frames import (
     BASIC_ACK,
     CONTENT,
     FAULT,
+    FRAME_METHOD,
     HEARTBEAT,
     METHOD,
     PROTOCOL,
@@ -43,6 +44,8 @@ from oncemq.protocols.amqp.specification.connection import (
     ConnectionTune,
     ConnectionTuneOk,
     ConnectionUnblocked,
+    ConnectionUpdateSecret,
+    ConnectionUpdateSecretOk,
 )
 from oncemq.protocols.amqp.tables import Table, decode_table
 from oncemq.protocols.amqp.writing import HEARTBEAT_FRAME, method_frame
@@ -176,6 +179,8 @@ class AmqpConnection:
             self._tuned(method)
         elif isinstance(method, ConnectionOpen) and self.state == OPEN:
             self._opened(method)
+        elif isinstance(method, ConnectionUpdateSecret) and self.state == RUNNING:
+            self.send(0, ConnectionUpdateSecretOk())  # for tokens that end; a password does not
         else:
             raise FrameFault(errors.unexpected_method(STATES[self.state]), method.NUMBER)
 
@@ -231,7 +236,7 @@ class AmqpConnection:
         if self.state == CLOSING:
             return
         if self.state != RUNNING:
-            raise FrameFault(errors.unexpected_method(STATES[self.state]), method_number)
+            raise FrameFault(errors.unexpected_frame(FRAME_METHOD, payload))
         channel = self.channels.get(number)
         method = _decoded(method_number, payload)
         if isinstance(method, ChannelOpen):
@@ -243,7 +248,7 @@ class AmqpConnection:
             self.send(number, ChannelOpenOk())
         elif channel is None:
             if not isinstance(method, ChannelCloseOk):
-                self._without_channel()
+                raise FrameFault(errors.expected_channel_open(), method_number)
         else:
             channel.take(method, asked)
 
@@ -386,7 +391,11 @@ def _decoded(number: int, payload: bytes) -> Method:
         raise FrameFault(errors.unknown_method(number >> 16, number & 0xFFFF), number)
     if not definition.from_client:
         raise FrameFault(errors.unimplemented_method(), number)
-    return definition.type.decode(payload)
+    try:
+        return definition.type.decode(payload)
+    except FrameFault as fault:  # a table's fault tells of the table only
+        unreadable = not fault.method_id and fault.refusal.error is errors.FRAME_ERROR
+        raise FrameFault(errors.cannot_decode(payload[4:]) if unreadable else fault.refusal, number) from fault
 
 
 def _credentials(method: ConnectionStartOk) -> tuple[str, str] | None:

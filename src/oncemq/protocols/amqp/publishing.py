@@ -1,6 +1,7 @@
 """basic.publish: messages of one read that were published in the same way become runs, and are confirmed together."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,18 +14,18 @@ from oncemq.core.routed_commands import Run, copies
 from oncemq.core.routed_outputs import REJECTED, UNROUTED, Outcome, PublishedRuns
 from oncemq.protocols.amqp import errors, properties
 from oncemq.protocols.amqp.errors import FrameFault
-from oncemq.protocols.amqp.refusals import foreign_user_id, invalid_expiration
+from oncemq.protocols.amqp.queue_arguments import TIMER_MS
+from oncemq.protocols.amqp.refusals import foreign_user_id, invalid_expiration, invalid_message
 from oncemq.protocols.amqp.replies import with_reply_name
 from oncemq.protocols.amqp.specification.basic_client import BasicPublish
 from oncemq.protocols.amqp.specification.basic_server import BasicReturn
-from oncemq.protocols.amqp.storable import LONGEST_MS
-from oncemq.protocols.amqp.tables import Table, decode_whole_table
+from oncemq.protocols.amqp.tables import Table, decode_whole_table, type_name
 from oncemq.protocols.amqp.writing import ack_frame, content_frames, method_frame, nack_frame, publish_route
 
 if TYPE_CHECKING:
     from oncemq.protocols.amqp.channel import AmqpChannel
 
-EXPIRATION_MS = (1 << 64) - 1
+DELIVERY_MODES = (None, 1, properties.PERSISTENT)
 
 
 class Publisher:
@@ -56,11 +57,15 @@ class Publisher:
 
     def _run(self, method: BasicPublish, header: bytes) -> Run:
         properties.check(header)
+        mode = properties.read_delivery_mode(header)
+        if mode not in DELIVERY_MODES:
+            raise FrameFault(invalid_message(f"{{delivery_mode_unknown,{mode}}}"), BasicPublish.NUMBER)
         if method.immediate:
             raise FrameFault(errors.not_implemented("immediate=true"), BasicPublish.NUMBER)
         raw = properties.read_headers(header)
         headers: Table = decode_whole_table(raw) if raw is not None else {}
         self._check_user(header)
+        _check_copies(headers)
         return Run(
             method.exchange,
             [method.routing_key, *copies(headers, "CC"), *copies(headers, "BCC")],
@@ -94,6 +99,14 @@ def _without_blind_copies(header: bytes) -> bytes:
     return properties.encode(decoded, properties.body_bytes(header))
 
 
+def _check_copies(headers: Table) -> None:
+    for name in ("CC", "BCC"):
+        found = headers.get(name)
+        if found is not None and not isinstance(found, list):
+            why = f'{{unacceptable_type_in_header,"{name}",{type_name(found)}}}'
+            raise FrameFault(invalid_message(why), BasicPublish.NUMBER)
+
+
 def _group(headers: Table) -> str | None:
     group = headers.get(GROUP_HEADER)
     return group if isinstance(group, str) else None
@@ -108,10 +121,19 @@ def _expiration_ms(header: bytes) -> int | None:
     raw = properties.read_expiration(header)
     if raw is None:
         return None
-    if not raw.isdigit() or int(raw) > EXPIRATION_MS:
-        shown = raw.decode("utf-8", "replace")
-        raise FrameFault(invalid_expiration(shown, "no_integer"), BasicPublish.NUMBER)
-    return min(int(raw), LONGEST_MS)
+    shown = raw.decode("utf-8", "replace")
+    number = re.match(r"[+-]?[0-9]+", shown)
+    if number is None:
+        why = "no_integer"
+    elif number.end() < len(shown):
+        why = f'{{leftover_string,"{shown[number.end() :]}"}}'
+    elif (value := int(number[0])) > TIMER_MS:
+        why = f"{{value_too_large,{value}}}"
+    elif value < 0:
+        why = f"{{value_negative,{value}}}"
+    else:
+        return value
+    raise FrameFault(invalid_expiration(shown, why), BasicPublish.NUMBER)
 
 
 class Confirming(msgspec.Struct):
@@ -139,10 +161,12 @@ def _each(runs: list[Run], outcomes: list[Outcome | list[Outcome]]) -> Iterator[
 
 def say(channel: "AmqpChannel", runs: list[Run], outcomes: list[Outcome | list[Outcome]], first_tag: int) -> None:
     """Returns, confirms and refusals, in the order of the messages."""
-    tag, pending = first_tag, 0
+    tag = since = first_tag
+    """The next message's, and that of the first which is not confirmed yet."""
     for run, outcome in _each(runs, outcomes):
         count = len(run.contents)
         if isinstance(outcome, CoreRefusal):
+            _confirm(channel, since, tag)
             channel.core_refused(outcome, BasicPublish.NUMBER)
             return
         if outcome == UNROUTED and run.mandatory:
@@ -151,19 +175,18 @@ def say(channel: "AmqpChannel", runs: list[Run], outcomes: list[Outcome | list[O
             continue
         if outcome >= REJECTED:
             taken = outcome - REJECTED
-            _confirm(channel, ack_frame, tag + taken - 1 if taken else pending)
-            pending = 0
+            _confirm(channel, since, tag + taken)
             for rejected in range(tag + taken, tag + count):
                 channel.connection.outgoing.append(nack_frame(channel.number, rejected, False))
-        else:
-            pending = tag + count - 1
+            since = tag + count
         tag += count
-    _confirm(channel, ack_frame, pending)
+    _confirm(channel, since, tag)
 
 
-def _confirm(channel: "AmqpChannel", frame: Callable[[int, int, bool], bytes], last_tag: int) -> None:
-    if last_tag:
-        channel.connection.outgoing.append(frame(channel.number, last_tag, True))
+def _confirm(channel: "AmqpChannel", since: int, until: int) -> None:
+    """Everything from `since` to before `until`."""
+    if since < until:
+        channel.connection.outgoing.append(ack_frame(channel.number, until - 1, until - since > 1))
 
 
 def _return(channel: "AmqpChannel", run: Run) -> None:

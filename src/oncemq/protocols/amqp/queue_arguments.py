@@ -25,6 +25,8 @@ TEXTS = {
     "x-dead-letter-routing-key": "dead_letter_routing_key",
     "x-overflow": "overflow",
 }
+CHANGE_ARGUMENT = "x-change-arguments"
+"""true: a queue that is there gets these arguments. Not an argument of the queue itself."""
 FOR_EVER = 0
 PRIORITIES = 255
 TIMER_MS = 315_360_000_000
@@ -42,7 +44,9 @@ def settings_of(method: QueueDeclare, host: str) -> dict[str, Any]:
         "exclusive": method.exclusive,
         "auto_delete": method.auto_delete,
         "retention_ms": FOR_EVER,
-        "arguments": {name: value for name, value in arguments.items() if name.startswith("x-")},
+        "arguments": {
+            name: value for name, value in arguments.items() if name.startswith("x-") and name != CHANGE_ARGUMENT
+        },
     }
     for name, field in NUMBERS.items():
         if name in arguments:
@@ -83,7 +87,11 @@ def _check_type(method: QueueDeclare, host: str) -> None:
         why = refusals.unacceptable_type(single)
         raise FrameFault(invalid_argument("x-single-active-consumer", "queue", name, host, why))
     if arguments.get("x-queue-type") == "quorum":
-        unfit = {"non-durable": not method.durable, "auto-delete": method.auto_delete, "exclusive-owner": method.exclusive}
+        unfit = {
+            "non-durable": not method.durable,
+            "auto-delete": method.auto_delete,
+            "exclusive-owner": method.exclusive,
+        }
         for what, asked in unfit.items():
             if asked:
                 raise FrameFault(refusals.invalid_property(what, name, host))

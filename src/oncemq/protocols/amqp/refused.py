@@ -40,6 +40,7 @@ REFUSED: dict[type[core.Refusal], Callable[[Any, str], Refusal]] = {
     routed.QueueNotEmpty: lambda r, host: refusals.not_empty(r.queue, host),
     routed.ExchangeInUse: lambda r, host: refusals.in_use("exchange", r.exchange, host),
     routed.ExchangeIsDefault: lambda r, _: refusals.default_exchange(),
+    routed.UnknownHeaderMatch: lambda r, _: refusals.invalid_header_match(r.value),
     routed.ExchangeIsInternal: lambda r, host: refusals.internal_exchange(r.exchange, host),
     routed.ExclusiveConsumer: lambda r, host: refusals.exclusive_use(r.queue, host),
     core.QueueFull: lambda r, _: refusals.PARTIAL_TRANSACTION,
