@@ -36,6 +36,7 @@ class ServerProcess:
         *options: str,
         port: int = 0,
         amqp_port: int | str = "off",
+        amqps_port: int | str = "off",
         env: dict[str, str] | None = None,
         command: Sequence[str] = (str(COMMAND),),
     ) -> None:
@@ -44,6 +45,7 @@ class ServerProcess:
         self.options = options
         self.port = port
         self.amqp_port = amqp_port
+        self.amqps_port = amqps_port
         self.log = data.with_name(data.name + ".log")
         self.url = ""
         self._env = environment() if env is None else env
@@ -62,7 +64,7 @@ class ServerProcess:
 
     def start(self) -> "ServerProcess":
         """Start it and wait until it is ready. A port found free at the first start is kept for all later ones."""
-        ports = ["--sqs-port", str(self.port), "--amqp-port", str(self.amqp_port)]
+        ports = ["--sqs-port", str(self.port), "--amqp-port", str(self.amqp_port), "--amqps-port", str(self.amqps_port)]
         arguments = [*self.command, "serve", "--data", str(self.data), *ports, *self.options]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -73,6 +75,8 @@ class ServerProcess:
         self.port = int(self.url.rpartition(":")[2])
         if "amqp" in doors:
             self.amqp_port = int(doors["amqp"].rpartition(":")[2])
+        if "amqps" in doors:
+            self.amqps_port = int(doors["amqps"].rpartition(":")[2])
         return self
 
     def _read_ready_line(self) -> str:

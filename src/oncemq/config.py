@@ -13,7 +13,9 @@ from oncemq.net.addresses import is_loopback
 
 DEFAULT_SQS_PORT = 9324
 DEFAULT_AMQP_PORT = 5672
+DEFAULT_AMQPS_PORT = 5671
 OFF = "off"
+DEFAULT_ACCOUNT = "000000000000"
 
 _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _MISMATCH = re.compile(r"Expected `([^`]*)`, got `([^`]*)` - at `\$\.(.*)`")
@@ -36,14 +38,43 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     id: str
     secret: str
-    account: str = "000000000000"
+    account: str = DEFAULT_ACCOUNT
 
 
 class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A user that may log in through AMQP."""
+    """A user that may log in through AMQP; without a password only by a certificate."""
 
     name: str
-    password: str
+    password: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class VirtualHost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A virtual host."""
+
+    name: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+
+
+class HostPermission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a user may do in a virtual host: regular expressions, searched for in names."""
+
+    user: str
+    configure: str
+    write: str
+    read: str
+    vhost: str = "/"
+
+
+class ExchangePermission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The routing keys that a user may publish and bind with at a topic exchange."""
+
+    user: str
+    exchange: str
+    write: str
+    read: str
+    vhost: str = "/"
 
 
 class PolicySetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -65,13 +96,28 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
     host: str = "127.0.0.1"
     sqs_port: int | str = DEFAULT_SQS_PORT
     amqp_port: int | str = DEFAULT_AMQP_PORT
+    amqps_port: int | str | None = None
+    """None: 5671 if there is a certificate, else off."""
     sqs_auth: str = "verify"
     keys: tuple[Key, ...] = ()
     users: tuple[User, ...] = ()
     policies: tuple[PolicySetting, ...] = ()
+    vhosts: tuple[VirtualHost, ...] = ()
+    permissions: tuple[HostPermission, ...] = ()
+    topic_permissions: tuple[ExchangePermission, ...] = ()
+    default_user: str = "guest"
+    """The administrator of a new data folder."""
+    default_password: str = "guest"
+    loopback_users: tuple[str, ...] = ("guest",)
+    """Who may log in through AMQP from this machine only."""
     region: str = "us-east-1"
     tls_certificate: str | None = None
     tls_key: str | None = None
+    tls_client_authorities: str | None = None
+    """Who signs the certificates of clients (AMQP)."""
+    tls_client_required: bool = False
+    external_login: str = "distinguished-name"
+    """How a client's certificate names its user: distinguished-name or common-name."""
     disk_reserve_bytes: int = 512 * 1024 * 1024
     """Sends are refused while less than this is free."""
     segment_bytes: int = 64 * 1024 * 1024
@@ -97,6 +143,18 @@ def port_number(name: str, port: int | str) -> int | None:
     if not 0 <= number <= 65_535:
         raise ConfigurationError(f"{name} must be a port, 0 for any free one, or off, not {port!r}")
     return number
+
+
+def amqps_port_number(configuration: Configuration) -> int | None:
+    """The port of AMQP over TLS."""
+    if configuration.amqps_port is None:
+        return None if configuration.tls_certificate is None else DEFAULT_AMQPS_PORT
+    return port_number("amqps-port", configuration.amqps_port)
+
+
+def default_place(configuration: Configuration) -> str:
+    """What the SQS door calls the default virtual host."""
+    return f"{DEFAULT_ACCOUNT}/{configuration.region}"
 
 
 def load(path: str | None, given: dict[str, Any]) -> Configuration:
@@ -125,7 +183,7 @@ def _check(configuration: Configuration) -> None:
     _check_doors(configuration)
     _check_values(configuration)
     _check_keys(configuration.keys)
-    _check_users(configuration.users)
+    _check_users(configuration)
     _check_policies(configuration.policies)
     if not is_loopback(configuration.host):
         _check_openness(configuration)
@@ -141,19 +199,22 @@ def _check_openness(configuration: Configuration) -> None:
         raise ConfigurationError(
             f"listening on {configuration.host} with the default key test/test would let anybody in: configure keys"
         )
-    if not configuration.users and port_number("amqp-port", configuration.amqp_port) is not None:
-        raise ConfigurationError(
-            f"listening on {configuration.host}, where guest/guest may not log in: configure users, or amqp-port off"
-        )
 
 
 def _check_doors(configuration: Configuration) -> None:
     sqs = port_number("sqs-port", configuration.sqs_port)
     amqp = port_number("amqp-port", configuration.amqp_port)
-    if sqs is None and amqp is None:
+    amqps = amqps_port_number(configuration)
+    if sqs is None and amqp is None and amqps is None:
         raise ConfigurationError("sqs-port and amqp-port are both off: there is nothing to serve")
     if (configuration.tls_certificate is None) != (configuration.tls_key is None):
         raise ConfigurationError("tls-certificate and tls-key go together")
+    if configuration.tls_certificate is None:
+        for name in ("amqps-port", "tls-client-authorities", "tls-client-required"):
+            if getattr(configuration, name.replace("-", "_")) not in (None, False, OFF):
+                raise ConfigurationError(f"{name} needs tls-certificate and tls-key")
+    if configuration.tls_client_required and configuration.tls_client_authorities is None:
+        raise ConfigurationError("tls-client-required needs tls-client-authorities")
 
 
 def _check_values(configuration: Configuration) -> None:
@@ -161,6 +222,8 @@ def _check_values(configuration: Configuration) -> None:
         raise ConfigurationError(f"sqs-auth must be verify or open, not {configuration.sqs_auth!r}")
     if configuration.log_level not in ("debug", "info", "warning", "error", "critical"):
         raise ConfigurationError(f"log-level: {configuration.log_level!r} is none")
+    if configuration.external_login not in ("distinguished-name", "common-name"):
+        raise ConfigurationError(f"external-login: {configuration.external_login!r} is none")
     if not configuration.data:
         raise ConfigurationError("data must name a folder")
     if not configuration.host:
@@ -185,14 +248,26 @@ def _check_keys(keys: tuple[Key, ...]) -> None:
         seen.add(key.id)
 
 
-def _check_users(users: tuple[User, ...]) -> None:
+def _check_users(configuration: Configuration) -> None:
+    _check_once("users", [user.name for user in configuration.users])
+    _check_once("vhosts", [host.name for host in configuration.vhosts])
+    for user in configuration.users:
+        if user.password == "":
+            raise ConfigurationError(f"users: the password of {user.name} must not be empty; without one, leave it out")
+    if any(host.name == default_place(configuration) for host in configuration.vhosts):
+        raise ConfigurationError(f"vhosts: {default_place(configuration)} is the virtual host /")
+    if not configuration.default_user or not configuration.default_password:
+        raise ConfigurationError("default-user and default-password must not be empty")
+
+
+def _check_once(what: str, names: list[str]) -> None:
     seen: set[str] = set()
-    for user in users:
-        if not user.name or not user.password:
-            raise ConfigurationError("users: name and password must not be empty")
-        if user.name in seen:
-            raise ConfigurationError(f"users: {user.name} is there twice")
-        seen.add(user.name)
+    for name in names:
+        if not name:
+            raise ConfigurationError(f"{what}: name must not be empty")
+        if name in seen:
+            raise ConfigurationError(f"{what}: {name} is there twice")
+        seen.add(name)
 
 
 def _check_policies(policies: tuple[PolicySetting, ...]) -> None:

@@ -8,16 +8,25 @@ import secrets
 import signal
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
 import structlog
 
 from oncemq.clock import Clock
-from oncemq.config import DEFAULT_SQS_PORT, Configuration, ConfigurationError, port_number
+from oncemq.config import (
+    DEFAULT_SQS_PORT,
+    Configuration,
+    ConfigurationError,
+    amqps_port_number,
+    default_place,
+    port_number,
+)
 from oncemq.core.commands import EndWaiting
+from oncemq.core.outputs import Output
 from oncemq.core.policies import Policy, invalid
+from oncemq.core.refusals import Refusal
 from oncemq.core.routed_commands import ConfigurePolicies
 from oncemq.engine.checkpointer import Checkpointer
 from oncemq.engine.contents import Contents
@@ -26,14 +35,17 @@ from oncemq.engine.recovery import recover
 from oncemq.engine.transient import TransientContents
 from oncemq.journal.batch import BLOCK_BYTES
 from oncemq.journal.disk import FolderDisk, lock_folder
+from oncemq.net.addresses import is_loopback
 from oncemq.net.amqp_listener import AmqpConnection
 from oncemq.net.http_listener import HttpConnection
 from oncemq.net.listener import IDLE_MS, REQUEST_MS, Connections
-from oncemq.net.runtime import AsyncioRuntime
-from oncemq.protocols.amqp.door import AmqpDoor, Users
+from oncemq.net.runtime import AsyncioRuntime, Line
+from oncemq.protocols.amqp.door import AmqpDoor
 from oncemq.protocols.crossing import headers_of
+from oncemq.protocols.passwords import Passwords
 from oncemq.protocols.sqs.access import Access
 from oncemq.protocols.sqs.door import SqsDoor
+from oncemq.provisioning import configured, first_user, refusal_in_words
 
 LISTEN_BACKLOG = 4_096
 HOUSEKEEPING_SECONDS = 1.0
@@ -53,7 +65,9 @@ class Server:
         self._stop = asyncio.Event()
 
     async def run(self, ready: Callable[[str], None]) -> None:
-        """Serve until SIGTERM or SIGINT. `ready` gets the line that says where. Raises JournalError, OSError."""
+        """Serve until SIGTERM or SIGINT. `ready` gets the line that says where. Raises JournalError, OSError,
+        ConfigurationError.
+        """
         configuration = self.configuration
         began = time.monotonic()
         folder = Path(configuration.data)
@@ -69,8 +83,8 @@ class Server:
         checkpointer.every_bytes = configuration.checkpoint_bytes
         contents = Contents(recovered.journal)
         engine = Engine(recovered.machine, recovered.journal, contents, checkpointer, runtime)
+        is_new = not recovered.machine.state.system.identity_key
         engine.start(secrets.token_bytes(32), configuration.queue_name_reuse_seconds * 1000)
-        engine.submit(ConfigurePolicies(self._policies), None)
         connections = Connections(clock.now_ms, idle_ms=self._idle_ms, request_ms=self._request_ms)
         engine.on_congestion = connections.congestion
         log.info(
@@ -81,6 +95,7 @@ class Server:
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        await self._provision(engine, is_new)
         doors, listeners = await self._open_doors(engine, connections)
         self._keep_house(loop, engine, connections, disk, clock)
         ready("ready " + " ".join(doors))
@@ -90,14 +105,38 @@ class Server:
         recovered.store.close()
         lock.release()
 
+    async def _provision(self, engine: Engine, is_new: bool) -> None:
+        """Users, virtual hosts and permissions, as the configuration says. Raises ConfigurationError."""
+        refused: list[Refusal] = []
+        told = _Told(refused)
+        if is_new:
+            for command in first_user(self.configuration, secrets.token_bytes):
+                engine.submit(command, told)
+        for command in configured(self.configuration, engine.machine.state, secrets.token_bytes):
+            engine.submit(command, told)
+        engine.submit(ConfigurePolicies(self._policies), None)
+        durable = asyncio.Event()
+        engine.drain(durable.set)
+        await durable.wait()
+        if refused:
+            raise ConfigurationError(f"users, vhosts and permissions: {refusal_in_words(refused[0])}")
+
     async def _open_doors(self, engine: Engine, connections: Connections) -> tuple[list[str], list[asyncio.Server]]:
         doors: list[str] = []
         listeners: list[asyncio.Server] = []
         configuration = self.configuration
+        host = f"[{configuration.host}]" if ":" in configuration.host else configuration.host
+
+        async def open_door(
+            name: str, scheme: str, make: Callable[[], asyncio.BaseProtocol], port: int, tls: ssl.SSLContext | None
+        ) -> None:
+            listener = await _listen(make, configuration.host, port, tls)
+            listeners.append(listener)
+            doors.append(f"{name}={scheme}://{host}:{listener.sockets[0].getsockname()[1]}")
+
         port = port_number("sqs-port", configuration.sqs_port)
         if port is not None:
             certificate = _tls(configuration)
-            host = f"[{configuration.host}]" if ":" in configuration.host else configuration.host
             door = SqsDoor(
                 Access(configuration.sqs_auth, {key.id: (key.secret, key.account) for key in configuration.keys}),
                 engine.machine.state.system.identity_key,
@@ -106,29 +145,28 @@ class Server:
                 default_authority=f"{host}:{port or DEFAULT_SQS_PORT}",
             )
             make = partial(HttpConnection, connections, engine, door)
-            listener = await _listen(make, configuration.host, port, certificate)
-            listeners.append(listener)
-            bound = listener.sockets[0].getsockname()[1]
-            doors.append(f"sqs={'https' if certificate else 'http'}://{host}:{bound}")
-        await self._open_amqp(engine, connections, doors, listeners)
+            await open_door("sqs", "https" if certificate else "http", make, port, certificate)
+        plain, secured = port_number("amqp-port", configuration.amqp_port), amqps_port_number(configuration)
+        if plain is not None or secured is not None:
+            speak = partial(AmqpConnection, connections, engine, self._amqp_door(engine.machine.state.users))
+            if plain is not None:
+                await open_door("amqp", "amqp", speak, plain, None)
+            if secured is not None:
+                await open_door("amqps", "amqps", speak, secured, _tls(configuration, for_amqp=True))
         return doors, listeners
 
-    async def _open_amqp(
-        self, engine: Engine, connections: Connections, doors: list[str], listeners: list[asyncio.Server]
-    ) -> None:
+    def _amqp_door(self, users: Iterable[str]) -> AmqpDoor:
         configuration = self.configuration
-        port = port_number("amqp-port", configuration.amqp_port)
-        if port is not None:
-            certificate = _tls(configuration)
-            users = Users({user.name: user.password for user in configuration.users})
-            door = AmqpDoor(users)
-            door.reply_secret = secrets.token_hex(8)
-            make = partial(AmqpConnection, connections, engine, door)
-            listener = await _listen(make, configuration.host, port, certificate)
-            listeners.append(listener)
-            host = f"[{configuration.host}]" if ":" in configuration.host else configuration.host
-            bound = listener.sockets[0].getsockname()[1]
-            doors.append(f"amqp={'amqps' if certificate else 'amqp'}://{host}:{bound}")
+        if not is_loopback(configuration.host) and all(user in configuration.loopback_users for user in users):
+            log.warning("amqp.nobody_may_log_in_from_elsewhere", host=configuration.host)
+        line = Line(asyncio.get_running_loop(), "passwords")
+        return AmqpDoor(
+            Passwords(secrets.token_bytes(32), line.run),
+            secrets.token_bytes(32),
+            default_place=default_place(configuration),
+            loopback_users=configuration.loopback_users,
+            login_from=configuration.external_login if configuration.tls_client_authorities else None,
+        )
 
     def _keep_house(
         self, loop: asyncio.AbstractEventLoop, engine: Engine, connections: Connections, disk: FolderDisk, clock: Clock
@@ -168,7 +206,20 @@ def policies_of(configuration: Configuration) -> dict[str, list[Policy]]:
     return found
 
 
-def _tls(configuration: Configuration) -> ssl.SSLContext | None:
+class _Told:
+    """Who asks for what is configured: what is refused is kept."""
+
+    def __init__(self, refused: list[Refusal]) -> None:
+        self._refused = refused
+
+    def deliver(self, output: Output | Refusal) -> bool:
+        """An Address's."""
+        if isinstance(output, Refusal):
+            self._refused.append(output)
+        return True
+
+
+def _tls(configuration: Configuration, *, for_amqp: bool = False) -> ssl.SSLContext | None:
     if configuration.tls_certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -178,6 +229,13 @@ def _tls(configuration: Configuration) -> ssl.SSLContext | None:
         raise OSError(
             f"tls-certificate {configuration.tls_certificate}, tls-key {configuration.tls_key}: {error}"
         ) from error
+    authorities = configuration.tls_client_authorities
+    if for_amqp and authorities is not None:
+        try:
+            context.load_verify_locations(authorities)
+        except OSError as error:
+            raise OSError(f"tls-client-authorities {authorities}: {error}") from error
+        context.verify_mode = ssl.CERT_REQUIRED if configuration.tls_client_required else ssl.CERT_OPTIONAL
     return context
 
 

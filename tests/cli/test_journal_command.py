@@ -132,8 +132,10 @@ def test_a_damaged_checkpoint_is_corruption(folder: Path) -> None:
 def test_dump_prints_a_line_a_record(folder: Path) -> None:
     before = image(folder)
     lines = dumped(folder)
-    assert [line["record"] for line in lines[:4]] == ["IdentitySet", "HostCreated", "ServerStarted", "QueueCreated"]
-    assert lines[3]["name"] == "pedidos"
+    first = ["IdentitySet", "HostCreated", "ServerStarted", "UserSet", "PermissionSet", "QueueCreated"]
+    assert [line["record"] for line in lines[:6]] == first
+    assert (lines[3]["name"], lines[3]["password_hash"]) == ("guest", "(not shown)")
+    assert lines[5]["name"] == "pedidos"
     assert lines[0]["identity_key"].startswith("(32 bytes")
     published = [line for line in lines if line["record"] == "Published"]
     assert len(published) == MESSAGES

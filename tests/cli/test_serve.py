@@ -98,10 +98,17 @@ def test_everything_can_come_from_the_environment(tmp_path: Path) -> None:
         (["--sqs-port", "off", "--amqp-port", "off"], "sqs-port and amqp-port are both off: there is nothing to serve"),
         (["--amqp-port", "70000"], "amqp-port must be a port, 0 for any free one, or off, not '70000'"),
         (["--amqp-port", "rabbit"], "amqp-port must be a port, 0 for any free one, or off, not 'rabbit'"),
+        (["--amqps-port", "5671"], "amqps-port needs tls-certificate and tls-key"),
+        (["--tls-client-authorities", "a.pem"], "tls-client-authorities needs tls-certificate and tls-key"),
+        (["--tls-client-required", "true"], "tls-client-required needs tls-certificate and tls-key"),
         (
-            ["--host", "0.0.0.0", "--sqs-port", "off"],
-            "listening on 0.0.0.0, where guest/guest may not log in: configure users, or amqp-port off",
+            ["--tls-client-required", "true", "--tls-certificate", "a.pem", "--tls-key", "b.pem"],
+            "tls-client-required needs tls-client-authorities",
         ),
+        (["--tls-client-required", "maybe"], "tls-client-required must be bool, not str"),
+        (["--external-login", "dn"], "external-login: 'dn' is none"),
+        (["--default-user", ""], "default-user and default-password must not be empty"),
+        (["--default-password", ""], "default-user and default-password must not be empty"),
         (["--sqs-auth", "none"], "sqs-auth must be verify or open, not 'none'"),
         (["--log-level", "loud"], "log-level: 'loud' is none"),
         (["--region", "US East"], "region must be a name like us-east-1, not 'US East'"),
@@ -142,7 +149,18 @@ def test_a_setting_that_cannot_be_is_named_before_anything_is_touched(
         ("sqs-port = 1.5", "sqs-port must be int or str, not float"),
         ('[[keys]]\nid = "a"', "the configuration missing required field secret - at keys[0]"),
         ('[[keys]]\nid = "a"\nsecret = ""', "keys: id and secret must not be empty"),
-        ('[[users]]\nname = "a"\npassword = ""', "users: name and password must not be empty"),
+        (
+            '[[users]]\nname = "a"\npassword = ""',
+            "users: the password of a must not be empty; without one, leave it out",
+        ),
+        ('[[users]]\nname = ""', "users: name must not be empty"),
+        ('[[users]]\nname = "a"\n' * 2, "users: a is there twice"),
+        ('[[vhosts]]\nname = "a"\n' * 2, "vhosts: a is there twice"),
+        ('[[vhosts]]\nname = "000000000000/us-east-1"', "vhosts: 000000000000/us-east-1 is the virtual host /"),
+        (
+            '[[permissions]]\nuser = "guest"\nconfigure = ""\nwrite = ""',
+            "the configuration missing required field read - at permissions[0]",
+        ),
         (
             '[[keys]]\nid = "a"\nsecret = "b"\naccount = "12"',
             "keys: the account of a must have 12 digits, not '12'",
@@ -155,6 +173,36 @@ def test_a_file_that_cannot_be_is_refused(tmp_path: Path, text: str, message: st
     write(tmp_path / "oncemq.toml", text)
     ended = oncemq("serve", "--config", "oncemq.toml", cwd=tmp_path)
     assert refusal(ended).startswith(message)
+    assert ended.status == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '[[permissions]]\nuser = "none"\nconfigure = ""\nwrite = ""\nread = ""',
+            "users, vhosts and permissions: there is no user none",
+        ),
+        (
+            '[[permissions]]\nuser = "guest"\nvhost = "none"\nconfigure = ""\nwrite = ""\nread = ""',
+            "users, vhosts and permissions: there is no virtual host none",
+        ),
+        (
+            '[[permissions]]\nuser = "guest"\nconfigure = ""\nwrite = "*"\nread = ""',
+            "users, vhosts and permissions: '*' is no regular expression: nothing to repeat at position 0",
+        ),
+        (
+            '[[topic-permissions]]\nuser = "guest"\nexchange = ""\nwrite = ""\nread = ""',
+            "users, vhosts and permissions: '' cannot be the name of an exchange",
+        ),
+    ],
+)
+def test_what_users_and_permissions_cannot_be_is_said_when_they_are_applied(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "oncemq.toml").write_text(text)
+    ended = oncemq("serve", "--sqs-port", "0", "--amqp-port", "off", "--config", "oncemq.toml", cwd=tmp_path)
+    assert refusal(ended) == message
     assert ended.status == 2
 
 

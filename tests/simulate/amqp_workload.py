@@ -9,10 +9,10 @@ from pamqp import commands
 
 from oncemq.engine.engine import Engine
 from oncemq.net.listener import Connections
-from oncemq.protocols.amqp.door import AmqpDoor, Users
 from tests.simulate import amqp_wire as wire
 from tests.simulate.amqp_client import CONFIRM, PLAIN, TX, AmqpClient, ClientChannel
 from tests.simulate.amqp_facts import BINDINGS, DEDUPLICATION_MS, EXCHANGES, HELD_BACK, QUEUES, ROUTES, Message
+from tests.simulate.amqp_guest import door_of
 from tests.simulate.amqp_ledger import ACK, REJECT, REQUEUE, AmqpLedger
 from tests.simulate.runtime import SeededRuntime
 
@@ -27,7 +27,7 @@ class AmqpWorkload:
 
     def __init__(self, ledger: AmqpLedger, engine: Engine, runtime: SeededRuntime, dice: random.Random) -> None:
         self.ledger, self.engine, self.runtime, self.dice = ledger, engine, runtime, dice
-        self.door = AmqpDoor(Users())
+        self.door = door_of(engine)
         self.connections = Connections(runtime.now_ms)
         self.clients: list[AmqpClient] = []
         self.unanswered_declarations = -1

@@ -8,9 +8,9 @@ import pytest
 
 from oncemq.core.model import READY
 from oncemq.net.listener import Connections
-from oncemq.protocols.amqp.door import AmqpDoor, Users
 from tests.simulate.amqp_client import CONFIRM, TX, AmqpClient, ClientChannel
 from tests.simulate.amqp_facts import Message
+from tests.simulate.amqp_guest import door_of
 from tests.simulate.amqp_ledger import ACK, AmqpLedger
 from tests.simulate.amqp_workload import AmqpWorkload
 from tests.simulate.found import entries_of
@@ -45,7 +45,7 @@ class Scene:
     def connect(self, mode: str = CONFIRM) -> tuple[AmqpClient, ClientChannel]:
         """A connection with a channel."""
         runtime = self.server.runtime
-        door, connections = AmqpDoor(Users()), Connections(runtime.now_ms)
+        door, connections = door_of(self.server.engine), Connections(runtime.now_ms)
         client = AmqpClient(self.ledger, self.server.engine, runtime, door, connections)
         return client, client.open_channel(1, mode)
 

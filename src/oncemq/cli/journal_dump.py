@@ -10,6 +10,7 @@ from oncemq.cli.journal_report import iso_time
 from oncemq.core.apply import Places
 from oncemq.core.model import Content
 from oncemq.core.records import IdentitySet, Record
+from oncemq.core.system_records import UserSet
 from oncemq.journal.codec import decode_content, decode_payload
 from oncemq.journal.disk import Disk
 from oncemq.journal.inventory import stored_contents
@@ -33,6 +34,8 @@ def _fields(record: Record) -> dict[str, Any]:
     if isinstance(record, IdentitySet):
         return {"identity_key": f"({len(record.identity_key)} bytes, not shown: receipt handles are made with it)"}
     fields = msgspec.structs.asdict(record)
+    if isinstance(record, UserSet) and record.password_hash:
+        fields["password_hash"] = "(not shown)"
     return {name: value.hex() if isinstance(value, bytes) else value for name, value in fields.items()}
 
 

@@ -21,10 +21,16 @@ USAGE_STATUS = 2
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--sqs-port", help="Port of the SQS door; 0 for any free one, or off.  [default: 9324]")
 @click.option("--amqp-port", help="Port of the AMQP door; 0 for any free one, or off.  [default: 5672]")
+@click.option("--amqps-port", help="Port of AMQP over TLS, 0 or off.  [default: 5671 with a certificate, else off]")
 @click.option("--sqs-auth", help="verify: check signatures. open: take any caller (loopback only).  [default: verify]")
 @click.option("--region", help="Region of requests that name none.  [default: us-east-1]")
-@click.option("--tls-certificate", help="PEM file; with it the doors speak TLS.")
+@click.option("--tls-certificate", help="PEM file; with it SQS speaks TLS, and AMQP on a port of its own.")
 @click.option("--tls-key", help="PEM file of the certificate's key.")
+@click.option("--tls-client-authorities", help="PEM file: who signs certificates of AMQP clients.")
+@click.option("--tls-client-required", help="true: no AMQP over TLS without such a certificate.  [default: false]")
+@click.option("--external-login", help="distinguished-name or common-name: the user.  [default: distinguished-name]")
+@click.option("--default-user", help="Administrator of a new data folder, or off.  [default: guest]")
+@click.option("--default-password", help="Its password.  [default: guest]")
 @click.option("--disk-reserve-bytes", help="Refuse sends while less is free.  [default: 536870912]")
 @click.option("--segment-bytes", help="Size of the journal's files, allocated at once.  [default: 67108864]")
 @click.option("--transient-memory-bytes", help="Transient messages in memory; more spill.  [default: 33554432]")
@@ -47,6 +53,9 @@ def command(config_path: str | None, **given: Any) -> None:
     allow_many_files()
     try:
         uvloop.run(server.run(_say))
+    except ConfigurationError as error:
+        click.echo(f"oncemq: {error}", err=True)
+        sys.exit(USAGE_STATUS)
     except JournalError as error:
         click.echo(f"oncemq: {error}", err=True)
         sys.exit(FAILED_STATUS)

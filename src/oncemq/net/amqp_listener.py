@@ -29,6 +29,7 @@ class AmqpProtocol(Protocol):
     on_bug: Callable[[Exception], None]
     closing: bool
     deaf: bool
+    paused: bool
     heartbeat_seconds: int
     host: str
 
@@ -64,8 +65,8 @@ class AmqpProtocol(Protocol):
 class AmqpDoor(Protocol):
     """Makes the protocol's side of a connection."""
 
-    def connection(self, peer_is_loopback: bool) -> AmqpProtocol:
-        """For a new connection."""
+    def connection(self, peer_is_loopback: bool, certificate: dict[str, Any] | None) -> AmqpProtocol:
+        """For a new connection. `certificate` as `ssl` gives the peer's, empty if it has shown none; None: no TLS."""
 
 
 def _log_bug(error: Exception) -> None:
@@ -106,7 +107,9 @@ class AmqpConnection(asyncio.Protocol):
         """Asyncio's."""
         self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
-        self.amqp = self.door.connection(peer_is_loopback=bool(peer) and is_loopback(peer[0]))
+        secured = transport.get_extra_info("ssl_object") is not None
+        certificate = (transport.get_extra_info("peercert") or {}) if secured else None
+        self.amqp = self.door.connection(bool(peer) and is_loopback(peer[0]), certificate)
         self.amqp.flush, self.amqp.on_bug = self.flush, _log_bug
         if not self.connections.add(self):
             self.closed = True
@@ -121,6 +124,8 @@ class AmqpConnection(asyncio.Protocol):
             else:
                 self.engine.submit(command, address)
         self.flush()
+        if self.amqp.paused:
+            self.read_if_wanted()
 
     def _await_room(self, command: Any, address: Any) -> None:
         if not self.held:
@@ -162,6 +167,8 @@ class AmqpConnection(asyncio.Protocol):
         if not self.paused_by_peer:
             for command, address in amqp.written():
                 self.engine.submit(command, address)
+        if not self.reading:
+            self.read_if_wanted()
         if amqp.closing or (amqp.deaf and not self.transport.can_write_eof()):
             self.close()
         elif amqp.leaves and self.leaving_ms is None:
@@ -225,7 +232,7 @@ class AmqpConnection(asyncio.Protocol):
 
     def read_if_wanted(self) -> None:
         """Read from the peer unless it, or the journal, has enough to do."""
-        wanted = not (self.paused_by_peer or self.held or self.engine.congested)
+        wanted = not (self.paused_by_peer or self.held or self.engine.congested or self.amqp.paused)
         if wanted != self.reading and not self.closed:
             self.reading = wanted
             (self.transport.resume_reading if wanted else self.transport.pause_reading)()

@@ -6,10 +6,13 @@ from pamqp import commands, frame
 
 from oncemq.core.outputs import Output
 from oncemq.core.refusals import Refusal
+from oncemq.core.system_outputs import Granted, UserInfo
+from oncemq.core.user import Permission
 from oncemq.protocols.amqp.asked import Asked
 from oncemq.protocols.amqp.connection import AmqpConnection
-from oncemq.protocols.amqp.door import AmqpDoor, Users
+from oncemq.protocols.amqp.door import AmqpDoor
 from oncemq.protocols.amqp.frames import PROTOCOL_HEADER
+from oncemq.protocols.passwords import SALT_BYTES, Passwords, hash_password
 
 HANDSHAKE = (
     PROTOCOL_HEADER
@@ -19,16 +22,25 @@ HANDSHAKE = (
 )
 
 
+PASSWORDS = Passwords(bytes(32), lambda job, done: done(job(), None))
+GUEST = UserInfo("guest", hash_password("guest", bytes(SALT_BYTES)), [])
+ALL = Granted([], Permission(".*", ".*", ".*"), {})
+
+
 def new_connection() -> AmqpConnection:
     """Nothing said yet."""
-    return AmqpDoor(Users()).connection(peer_is_loopback=True)
+    return AmqpDoor(PASSWORDS, bytes(32)).connection(peer_is_loopback=True)
 
 
 def open_connection(channels: int = 1) -> AmqpConnection:
     """Open, with channels 1 …; what was said on the way is taken away."""
     connection = new_connection()
     opened = b"".join(frame.marshal(commands.Channel.Open(), number) for number in range(1, channels + 1))
-    assert connection.feed(HANDSHAKE + opened) == []
+    (asked,) = connection.feed(HANDSHAKE + opened)
+    assert answer(asked, GUEST)
+    (asked,) = connection.due()
+    assert answer(asked, ALL)
+    assert connection.due() == []
     names = [type(each).__name__ for each in heard(connection)]
     assert names == ["Start", "Tune", "OpenOk", *["OpenOk"] * channels]
     return connection

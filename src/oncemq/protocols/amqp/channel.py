@@ -19,6 +19,7 @@ from oncemq.protocols.amqp.asked import Answer, Asked
 from oncemq.protocols.amqp.delivering import deliver
 from oncemq.protocols.amqp.errors import FrameFault, Refusal
 from oncemq.protocols.amqp.methods import Method
+from oncemq.protocols.amqp.permitting import CHECKS
 from oncemq.protocols.amqp.publishing import Confirming, Publisher
 from oncemq.protocols.amqp.refused import refused
 from oncemq.protocols.amqp.replies import deliver_replies
@@ -197,7 +198,10 @@ class AmqpChannel:
             handler = HANDLERS.get(type(method))
             if handler is None:
                 raise FrameFault(errors.unimplemented_method(), method.NUMBER)
+            check = CHECKS.get(type(method))
             try:
+                if check is not None:
+                    check(self, method)
                 handler(self, method, asked)
             except FrameFault as fault:
                 raise FrameFault(fault.refusal, fault.method_id or method.NUMBER) from fault

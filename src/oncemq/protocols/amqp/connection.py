@@ -1,17 +1,19 @@
 """One AMQP connection: bytes in, commands out; outputs in, frames out. Knows no socket and no clock.
 
-    protocol header → start, start-ok → tune, tune-ok → open, open-ok → channels → close, close-ok
+    handshake (`handshake.py`) → channels → close, close-ok
 
 `outgoing` gathers frames until whoever owns the socket takes them; `flush` tells it that there are some.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from oncemq.core.outputs import Output
 from oncemq.core.refusals import Refusal as CoreRefusal
 from oncemq.core.routed_commands import CloseConnection, GrantRoom
-from oncemq.protocols.amqp import errors
+from oncemq.core.system_outputs import Expelled, Granted
+from oncemq.protocols.amqp import errors, handshake
+from oncemq.protocols.amqp.access import NOTHING, Access
 from oncemq.protocols.amqp.asked import Answer, Asked
 from oncemq.protocols.amqp.channel import AmqpChannel
 from oncemq.protocols.amqp.errors import FrameFault, Refusal
@@ -29,7 +31,7 @@ from oncemq.protocols.amqp.frames import (
     FrameReader,
     Item,
 )
-from oncemq.protocols.amqp.limits import CHANNELS_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MIN
+from oncemq.protocols.amqp.limits import CHANNELS_MAX, FRAME_BYTES_MAX
 from oncemq.protocols.amqp.methods import Method
 from oncemq.protocols.amqp.specification import METHODS
 from oncemq.protocols.amqp.specification.channel import ChannelCloseOk, ChannelOpen, ChannelOpenOk
@@ -38,39 +40,20 @@ from oncemq.protocols.amqp.specification.connection import (
     ConnectionClose,
     ConnectionCloseOk,
     ConnectionOpen,
-    ConnectionOpenOk,
-    ConnectionStart,
     ConnectionStartOk,
-    ConnectionTune,
     ConnectionTuneOk,
     ConnectionUnblocked,
     ConnectionUpdateSecret,
     ConnectionUpdateSecretOk,
 )
-from oncemq.protocols.amqp.tables import Table, decode_table
+from oncemq.protocols.amqp.states import CLOSED, CLOSING, HEADER, NAMES, OPEN, RUNNING, START, TUNE
+from oncemq.protocols.amqp.tables import Table
 from oncemq.protocols.amqp.writing import HEARTBEAT_FRAME, method_frame
 
 if TYPE_CHECKING:
     from oncemq.protocols.amqp.door import AmqpDoor
 
-CAPABILITIES: Table = {
-    "publisher_confirms": True,
-    "exchange_exchange_bindings": True,
-    "basic.nack": True,
-    "consumer_cancel_notify": True,
-    "connection.blocked": True,
-    "consumer_priorities": True,
-    "authentication_failure_close": True,
-    "per_consumer_qos": True,
-    "direct_reply_to": True,
-}
-
 METHOD_OF_ITEM = {CONTENT: PUBLISH, ACK: BASIC_ACK, ACKS: BASIC_ACK}
-
-HEADER, START, TUNE, OPEN, RUNNING, CLOSING, CLOSED = range(7)
-"""What is waited for: a protocol header, start-ok, tune-ok, open; then channels; close-ok; nothing more."""
-STATES = ("pre_init", "starting", "tuning", "opening", "running", "closing", "closed")
-"""As RabbitMQ calls them."""
 
 
 class AmqpConnection:
@@ -78,9 +61,13 @@ class AmqpConnection:
     more can be understood of what comes; `leaves` that the client is asked to close.
     """
 
-    def __init__(self, door: "AmqpDoor", peer_is_loopback: bool) -> None:
+    def __init__(self, door: "AmqpDoor", peer_is_loopback: bool, certificate_user: str | None) -> None:
         self.door = door
         self.peer_is_loopback = peer_is_loopback
+        self.takes_certificates = certificate_user is not None
+        self.certificate_user = certificate_user or ""
+        self.mechanism = ""
+        self.access = NOTHING
         self.reader = FrameReader()
         self.state = HEADER
         self.host = ""
@@ -97,6 +84,11 @@ class AmqpConnection:
         self.on_bug: Callable[[Exception], None] = lambda error: None
         """Told of what must not have happened, and costs this connection."""
         self.closing = self.deaf = False
+        self.paused = False
+        """Nothing is taken in, nor to be read: something is waited for, or it is closed."""
+        self._unread: list[Item] = []
+        self._late: list[Asked] = []
+        """What was asked by what had waited."""
         self.gone = False
         self.failed = False
         """It is closed for a bug, and told nothing more."""
@@ -109,17 +101,23 @@ class AmqpConnection:
     def feed(self, data: bytes) -> list[Asked]:
         """What these bytes ask, in order. Never raises."""
         asked: list[Asked] = []
-        for item in self.reader.feed(data):
-            if self.state == CLOSED:
-                break
+        self._take_all(self.reader.feed(data), asked)
+        for channel in self.channels.values():
+            channel.gather(asked)
+        return asked
+
+    def _take_all(self, items: list[Item], asked: list[Asked]) -> None:
+        waiting = iter(items)
+        if self.paused:
+            self._put_off(waiting)
+        for item in waiting:
             try:
                 self._take(item, asked)
             except FrameFault as fault:
                 known = fault.method_id or METHOD_OF_ITEM.get(item[0], 0)
                 self._fault(item[1], FrameFault(fault.refusal, known), asked)
-        for channel in self.channels.values():
-            channel.gather(asked)
-        return asked
+            if self.paused:
+                self._put_off(waiting)
 
     def _take(self, item: Item, asked: list[Asked]) -> None:
         if item[0] == CONTENT:
@@ -150,80 +148,50 @@ class AmqpConnection:
     def _greeted(self, answer: bytes) -> None:
         if answer:
             self.outgoing.append(answer)
-            self._end()
-            return
-        properties: Table = {
-            "capabilities": CAPABILITIES,
-            "product": self.door.product,
-            "version": self.door.version,
-            "platform": "OnceMQ",
-            "copyright": "OnceMQ contributors",
-            "information": "OnceMQ, speaking AMQP 0-9-1 as RabbitMQ does",
-        }
-        self.state = START
-        self.send(0, ConnectionStart(0, 9, properties, b"PLAIN AMQPLAIN", b"en_US"))
+            self.end()
+        else:
+            handshake.greet(self)
 
     def _method(self, method: Method, asked: list[Asked]) -> None:
         if isinstance(method, ConnectionClose) and self.state == RUNNING:
             self._closed_by_client(asked)
         elif isinstance(method, ConnectionClose) and self.state == CLOSING:
             self.send(0, ConnectionCloseOk())
-            self._end()
+            self.end()
         elif isinstance(method, ConnectionCloseOk) and self.state == CLOSING:
-            self._end()
+            self.end()
         elif self.state == CLOSING:
             return
         elif isinstance(method, ConnectionStartOk) and self.state == START:
-            self._login(method)
+            handshake.log_in(self, method, asked)
         elif isinstance(method, ConnectionTuneOk) and self.state == TUNE:
-            self._tuned(method)
+            handshake.tune(self, method)
         elif isinstance(method, ConnectionOpen) and self.state == OPEN:
-            self._opened(method)
+            handshake.open_host(self, method, asked)
         elif isinstance(method, ConnectionUpdateSecret) and self.state == RUNNING:
             self.send(0, ConnectionUpdateSecretOk())  # for tokens that end; a password does not
         else:
-            raise FrameFault(errors.unexpected_method(STATES[self.state]), method.NUMBER)
+            raise FrameFault(errors.unexpected_method(NAMES[self.state]), method.NUMBER)
 
-    def _login(self, method: ConnectionStartOk) -> None:
-        self.client_properties = method.client_properties
-        found = _credentials(method)
-        if found is None:
-            raise FrameFault(errors.unknown_mechanism(method.mechanism), method.NUMBER)
-        self.user, password = found
-        if not self.door.users.valid(self.user, password, self.peer_is_loopback):
-            self._refuse_login(method)
-            return
-        self.state = TUNE
-        self.send(0, ConnectionTune(CHANNELS_MAX, FRAME_BYTES_MAX, self.door.heartbeat_seconds))
+    # Waiting ----------------------------------------------------------------------------------------------------
 
-    def _refuse_login(self, method: ConnectionStartOk) -> None:
-        if self.can("authentication_failure_close"):
-            self.close(errors.login_refused(method.mechanism), method.NUMBER)
-        else:
-            self._end()
+    def pause(self, state: int) -> None:
+        """Something is asked that all else depends on: what the client says meanwhile waits."""
+        self.state, self.paused = state, True
 
-    def _tuned(self, method: ConnectionTuneOk) -> None:
-        wanted = method.frame_max or FRAME_BYTES_MAX
-        if wanted < FRAME_BYTES_MIN:
-            fault = errors.negotiation_failed("frame_max", wanted, FRAME_BYTES_MIN, lower=True)
-            raise FrameFault(fault, method.NUMBER)
-        if wanted > FRAME_BYTES_MAX:
-            fault = errors.negotiation_failed("frame_max", wanted, FRAME_BYTES_MAX, lower=False)
-            raise FrameFault(fault, method.NUMBER)
-        if method.channel_max > CHANNELS_MAX:
-            fault = errors.negotiation_failed("channel_max", method.channel_max, CHANNELS_MAX, lower=False)
-            raise FrameFault(fault, method.NUMBER)
-        self.channels_max = method.channel_max or CHANNELS_MAX
-        self.frame_bytes_max = self.reader.frame_bytes_max = wanted
-        self.heartbeat_seconds = method.heartbeat
-        self.state = OPEN
+    def resume(self, state: int) -> None:
+        """The answer is there: go on with what the client has said."""
+        self.state, self.paused = state, state == CLOSED
+        unread, self._unread = self._unread, []
+        self._take_all(unread, self._late)
+        for channel in self.channels.values():
+            channel.gather(self._late)
 
-    def _opened(self, method: ConnectionOpen) -> None:
-        host = self.door.host_of(method.virtual_host)
-        if host is None:
-            raise FrameFault(errors.host_not_found(method.virtual_host), method.NUMBER)
-        self.host, self.state = host, RUNNING
-        self.send(0, ConnectionOpenOk())
+    def _put_off(self, items: Iterable[Item]) -> None:
+        if self.state != CLOSED:
+            self._unread.extend(items)
+
+    # What it says of itself -------------------------------------------------------------------------------------
 
     def can(self, capability: str) -> bool:
         """Whether the client has said that it can do this."""
@@ -262,7 +230,7 @@ class AmqpConnection:
         if self.state == RUNNING:
             raise FrameFault(errors.expected_channel_open())
         if self.state != CLOSING:
-            raise FrameFault(errors.unexpected_method(STATES[self.state]))
+            raise FrameFault(errors.unexpected_method(NAMES[self.state]))
 
     # Out --------------------------------------------------------------------------------------------------------
 
@@ -300,6 +268,8 @@ class AmqpConnection:
     def due(self) -> list[Asked]:
         """What is to be asked besides what `feed` gave; called after every answer."""
         asked: list[Asked] = []
+        if self._late:
+            asked, self._late = self._late, []
         leaving, self.leaving = self.leaving, []
         for channel in leaving:
             channel.return_held(asked, None, failed=False)
@@ -323,6 +293,16 @@ class AmqpConnection:
         self.flush()
         return taken is not False and not self.failed
 
+    def deliver(self, output: Output | CoreRefusal) -> bool:
+        """What the core tells a connection unasked; False: it is gone."""
+        return not self.gone and self.show(output, self._told)
+
+    def _told(self, output: Output | CoreRefusal) -> None:
+        if isinstance(output, Granted):
+            self.access = Access(self.user, self.host, output)
+        elif isinstance(output, Expelled):
+            self.close(errors.expelled(output.what, output.name))
+
     # The end ----------------------------------------------------------------------------------------------------
 
     def _fault(self, number: int, fault: FrameFault, asked: list[Asked]) -> None:
@@ -330,7 +310,7 @@ class AmqpConnection:
         if fault.scope == "channel" and channel is not None:
             channel.refuse(fault.refusal, fault.method_id, asked)
         elif self.state in (HEADER, START):
-            self._end()
+            self.end()
         else:
             self.close(fault.refusal, fault.method_id)
 
@@ -341,6 +321,8 @@ class AmqpConnection:
             self.refused = True
             failed = (method_number >> 16, method_number & 0xFFFF)
             self.send(0, ConnectionClose(refusal.reply_code, refusal.reply_text, *failed))
+            if self.paused:
+                self.resume(CLOSING)
 
     @property
     def leaves(self) -> bool:
@@ -358,11 +340,13 @@ class AmqpConnection:
 
     def _left(self, output: Output | CoreRefusal) -> None:
         self.send(0, ConnectionCloseOk())
-        self._end()
+        self.end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Not a word more."""
         self.state = CLOSED
-        self.closing = True
+        self.closing = self.paused = True
+        self._unread = []
 
     def written(self) -> list[Asked]:
         """What was delivered has been written: consumers may be sent as much again."""
@@ -396,16 +380,3 @@ def _decoded(number: int, payload: bytes) -> Method:
     except FrameFault as fault:  # a table's fault tells of the table only
         unreadable = not fault.method_id and fault.refusal.error is errors.FRAME_ERROR
         raise FrameFault(errors.cannot_decode(payload[4:]) if unreadable else fault.refusal, number) from fault
-
-
-def _credentials(method: ConnectionStartOk) -> tuple[str, str] | None:
-    """User and password; None: an unknown mechanism."""
-    if method.mechanism == "PLAIN":
-        _, _, rest = method.response.partition(b"\0")
-        user, _, password = rest.partition(b"\0")
-        return user.decode("utf-8", "replace"), password.decode("utf-8", "replace")
-    if method.mechanism == "AMQPLAIN":
-        size = len(method.response).to_bytes(4, "big")
-        table, _ = decode_table(size + method.response)
-        return str(table.get("LOGIN", "")), str(table.get("PASSWORD", ""))
-    return None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from oncemq.core import routed_commands as commands
 from oncemq.core import routed_outputs as outputs
 from oncemq.core.exchanges.bindings import EXCHANGE, QUEUE, Binding
-from oncemq.protocols.amqp import errors, refusals
+from oncemq.protocols.amqp import errors, permitting, refusals
 from oncemq.protocols.amqp.asked import Asked
 from oncemq.protocols.amqp.errors import FrameFault
 from oncemq.protocols.amqp.methods import Method
@@ -40,9 +40,12 @@ def exchange_declare(channel: "AmqpChannel", method: exchange.ExchangeDeclare, a
     }
     if not name:
         raise FrameFault(refusals.default_exchange())
-    if not method.passive:
+    if method.passive:
+        command = commands.DeclareExchange(channel.connection.host, name, None)
+    else:
         _check_exchange(method, name, channel.connection.host)
-    command = commands.DeclareExchange(channel.connection.host, name, None if method.passive else traits)
+        refusal = permitting.declare_exchange(channel, name, method.arguments)
+        command = commands.DeclareExchange(channel.connection.host, name, traits, refusal)
     ok = None if method.no_wait else exchange.ExchangeDeclareOk()
     channel.ask(command, asked, lambda _: ok, method.NUMBER)
 
@@ -72,7 +75,8 @@ def exchange_bind(channel: "AmqpChannel", method: exchange.ExchangeBind, asked: 
         raise FrameFault(refusals.default_exchange())
     binding = Binding(method.source, EXCHANGE, method.destination, method.routing_key, storable(method.arguments))
     ok = None if method.no_wait else exchange.ExchangeBindOk()
-    command = commands.Bind(channel.connection.host, binding, channel.connection)
+    refusal = permitting.bind_topic(channel, method.source, method.routing_key)
+    command = commands.Bind(channel.connection.host, binding, channel.connection, refusal)
     channel.ask(command, asked, lambda _: ok, method.NUMBER)
 
 
@@ -82,7 +86,8 @@ def exchange_unbind(channel: "AmqpChannel", method: exchange.ExchangeUnbind, ask
         raise FrameFault(refusals.default_exchange())
     binding = Binding(method.source, EXCHANGE, method.destination, method.routing_key, storable(method.arguments))
     ok = None if method.no_wait else exchange.ExchangeUnbindOk()
-    command = commands.Unbind(channel.connection.host, binding, channel.connection)
+    refusal = permitting.bind_topic(channel, method.source, method.routing_key)
+    command = commands.Unbind(channel.connection.host, binding, channel.connection, refusal)
     channel.ask(command, asked, lambda _: ok, method.NUMBER)
 
 
@@ -96,11 +101,15 @@ def queue_declare(channel: "AmqpChannel", method: queue.QueueDeclare, asked: lis
         raise FrameFault(refusals.reserved_name("queue", name))
     if not name and method.passive:  # as in RabbitMQ the queue declared last is not meant here
         raise FrameFault(refusals.not_found("queue", name, channel.connection.host))
-    settings = None if method.passive else settings_of(method, channel.connection.host)
-    command = commands.DeclareQueue(channel.connection.host, name, settings, channel.connection)
-    command.changes_arguments = method.arguments.get(CHANGE_ARGUMENT) is True
-
-    channel.declared = name or channel.declared  # what follows in the same read may mean it
+    if method.passive:
+        command = commands.DeclareQueue(channel.connection.host, name, None, channel.connection)
+    else:
+        name = name or channel.connection.door.new_queue_name()
+        refusal = permitting.declare_queue(channel, name, method.arguments)
+        settings = settings_of(method, channel.connection.host)
+        command = commands.DeclareQueue(channel.connection.host, name, settings, channel.connection, refusal)
+        command.changes_arguments = method.arguments.get(CHANGE_ARGUMENT) is True
+    channel.declared = command.queue  # what follows in the same read may mean it
 
     def declared(output: outputs.Declared) -> Method | None:
         channel.declared = output.queue
@@ -116,7 +125,8 @@ def queue_bind(channel: "AmqpChannel", method: queue.QueueBind, asked: list[Aske
     key = method.routing_key if method.queue or method.routing_key else channel.named("")
     binding = Binding(method.exchange, QUEUE, channel.named(method.queue), key, storable(method.arguments))
     ok = None if method.no_wait else queue.QueueBindOk()
-    command = commands.Bind(channel.connection.host, binding, channel.connection)
+    refusal = permitting.bind_topic(channel, method.exchange, key)
+    command = commands.Bind(channel.connection.host, binding, channel.connection, refusal)
     channel.ask(command, asked, lambda _: ok, method.NUMBER)
 
 
@@ -125,7 +135,8 @@ def queue_unbind(channel: "AmqpChannel", method: queue.QueueUnbind, asked: list[
     name = channel.named(method.queue)
     key = method.routing_key if method.queue or method.routing_key else name
     binding = Binding(method.exchange, QUEUE, name, key, storable(method.arguments))
-    command = commands.Unbind(channel.connection.host, binding, channel.connection)
+    refusal = permitting.bind_topic(channel, method.exchange, key)
+    command = commands.Unbind(channel.connection.host, binding, channel.connection, refusal)
     channel.ask(command, asked, lambda _: queue.QueueUnbindOk(), method.NUMBER)
 
 

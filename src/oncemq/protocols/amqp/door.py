@@ -1,48 +1,65 @@
 """The AMQP door: one per server; makes the protocol's side of each connection."""
 
-import msgspec
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from hashlib import blake2b
 
 from oncemq.core.host import DEFAULT_HOST
+from oncemq.protocols.amqp.certificates import Certificate, user_of
 from oncemq.protocols.amqp.connection import AmqpConnection
+from oncemq.protocols.passwords import Passwords
 
-DEFAULT_USER = "guest"
-
-
-class Users(msgspec.Struct, frozen=True):
-    """Who may log in: name → password. guest/guest is valid besides, for loopback peers only, unless it is named."""
-
-    passwords: dict[str, str] = {}
-
-    def valid(self, user: str, password: str, peer_is_loopback: bool) -> bool:
-        """Whether this is the user's password."""
-        known = self.passwords.get(user)
-        if known is None:
-            return peer_is_loopback and (user, password) == (DEFAULT_USER, DEFAULT_USER)
-        return known == password
+NAME_BYTES = 16
 
 
 class AmqpDoor:
-    """`product` and `version` are what clients read to know what they may ask: kombu uses RabbitMQ's channel-wide
-    prefetch from 3.3 to below 4.0.
+    """`secret` (32 random bytes) is in all names that the server makes: nobody guesses them, nor are they another
+    server's. `product` and `version` are what clients read to know what they may ask: kombu uses RabbitMQ's
+    channel-wide prefetch from 3.3 to below 4.0.
     """
 
-    def __init__(self, users: Users, product: str = "RabbitMQ", version: str = "3.13.7", heartbeat_seconds: int = 60):
-        self.users = users
-        self.reply_secret = ""
-        """In all names for direct replies: nobody guesses them, nor are they another server's."""
-        self._reply_names = 0
+    def __init__(
+        self,
+        passwords: Passwords,
+        secret: bytes,
+        *,
+        default_place: str = "",
+        loopback_users: Sequence[str] = (),
+        login_from: str | None = None,
+        product: str = "RabbitMQ",
+        version: str = "3.13.7",
+        heartbeat_seconds: int = 60,
+    ) -> None:
+        self.passwords = passwords
+        self._secret, self._names = secret, 0
+        self.default_place = default_place
+        """The account and region that the SQS door knows as the default virtual host."""
+        self.loopback_users = frozenset(loopback_users)
+        """Who may log in from this machine only."""
+        self.login_from = login_from
+        """How certificates name their users; None: clients are not asked for one."""
         self.product, self.version = product, version
         self.heartbeat_seconds = heartbeat_seconds
 
-    def connection(self, peer_is_loopback: bool) -> AmqpConnection:
-        """For a new connection."""
-        return AmqpConnection(self, peer_is_loopback)
+    def connection(self, peer_is_loopback: bool, certificate: Certificate | None = None) -> AmqpConnection:
+        """For a new connection. `certificate` is what the client has shown (maybe nothing); None: without TLS."""
+        takes = certificate is not None and self.login_from is not None
+        user = user_of(certificate, self.login_from) if takes and certificate and self.login_from else ""
+        return AmqpConnection(self, peer_is_loopback, user if takes else None)
+
+    def _new_name(self) -> str:
+        self._names += 1
+        made = blake2b(self._names.to_bytes(8, "big"), key=self._secret, digest_size=NAME_BYTES).digest()
+        return urlsafe_b64encode(made).decode().rstrip("=")
 
     def new_reply_name(self) -> str:
         """For a channel that waits for direct replies."""
-        self._reply_names += 1
-        return f"{self.reply_secret}.{self._reply_names}"
+        return self._new_name()
 
-    def host_of(self, virtual_host: str) -> str | None:
-        """The core's virtual host of that name; None: there is none."""
-        return DEFAULT_HOST if virtual_host in ("", DEFAULT_HOST) else None
+    def new_queue_name(self) -> str:
+        """For a queue that is declared without one."""
+        return f"amq.gen-{self._new_name()}"
+
+    def host_of(self, virtual_host: str) -> str:
+        """The core's name of a virtual host; whether there is one only the core knows."""
+        return DEFAULT_HOST if virtual_host in ("", self.default_place) else virtual_host

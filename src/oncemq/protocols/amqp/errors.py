@@ -300,6 +300,12 @@ def consumer_tag_reused(tag: str) -> Refusal:
     return Refusal(NOT_ALLOWED, f"attempt to reuse consumer tag '{tag}'")
 
 
+def expelled(what: str, name: str) -> Refusal:
+    """The user or the virtual host (`what`: user, vhost) of a connection is deleted."""
+    how = {"user": "is deleted", "vhost": "is down"}[what]
+    return Refusal(CONNECTION_FORCED, f"{what} '{name}' {how}")
+
+
 def connection_forced(reason: str) -> Refusal:
     """The server ends the connection."""
     return Refusal(CONNECTION_FORCED, f"broker forced connection closure with reason '{reason}'")

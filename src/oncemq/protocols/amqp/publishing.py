@@ -56,6 +56,8 @@ class Publisher:
         self._last = same if not run.headers else None
 
     def _run(self, method: BasicPublish, header: bytes) -> Run:
+        access = self.channel.connection.access
+        access.check("write", "exchange", method.exchange)
         properties.check(header)
         mode = properties.read_delivery_mode(header)
         if mode not in DELIVERY_MODES:
@@ -66,9 +68,10 @@ class Publisher:
         headers: Table = decode_whole_table(raw) if raw is not None else {}
         self._check_user(header)
         _check_copies(headers)
+        keys = [method.routing_key, *copies(headers, "CC"), *copies(headers, "BCC")]
         return Run(
             method.exchange,
-            [method.routing_key, *copies(headers, "CC"), *copies(headers, "BCC")],
+            keys,
             headers,
             [],
             properties.read_priority(header) or 0,
@@ -77,13 +80,14 @@ class Publisher:
             _group(headers),
             properties.read_delivery_mode(header) == properties.PERSISTENT,
             _deduplication(headers),
+            access.topic_refusal("write", method.exchange, keys),
         )
 
     def _check_user(self, header: bytes) -> None:
         if header[13] & 0x10:
             claimed = properties.decode(header).user_id
             user = self.channel.connection.user
-            if claimed is not None and claimed != user:
+            if claimed is not None and claimed != user and not self.channel.connection.access.impersonates:
                 raise FrameFault(foreign_user_id(claimed, user), BasicPublish.NUMBER)
 
     def take(self) -> list[Run]:
@@ -145,6 +149,9 @@ class Confirming(msgspec.Struct):
 
     def __call__(self, output: Output | CoreRefusal) -> None:
         """An Answer's `handle`."""
+        if isinstance(output, CoreRefusal):
+            self.channel.core_refused(output, BasicPublish.NUMBER)
+            return
         assert isinstance(output, PublishedRuns)
         say(self.channel, self.runs, output.outcomes, self.first_tag)
 

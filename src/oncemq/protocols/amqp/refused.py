@@ -5,6 +5,7 @@ from typing import Any
 
 from oncemq.core import refusals as core
 from oncemq.core import routed_refusals as routed
+from oncemq.core import system_refusals as system
 from oncemq.protocols.amqp import errors, refusals
 from oncemq.protocols.amqp.errors import Kind, Refusal
 from oncemq.protocols.amqp.tables import Value
@@ -44,6 +45,12 @@ REFUSED: dict[type[core.Refusal], Callable[[Any, str], Refusal]] = {
     routed.ExchangeIsInternal: lambda r, host: refusals.internal_exchange(r.exchange, host),
     routed.ExclusiveConsumer: lambda r, host: refusals.exclusive_use(r.queue, host),
     core.QueueFull: lambda r, _: refusals.PARTIAL_TRANSACTION,
+    system.HostDoesNotExist: lambda r, _: errors.host_not_found(r.host),
+    system.HostAccessRefused: lambda r, _: errors.host_refused(r.host, r.user),
+    system.AccessRefused: lambda r, host: refusals.access_refused(r.access, r.kind, r.name, host, r.user),
+    system.TopicAccessRefused: lambda r, host: refusals.topic_access_refused(
+        r.access, r.routing_key, r.exchange, host, r.user
+    ),
     core.DiskNearlyFull: lambda r, _: refusals.precondition_failed(f"disk nearly full: {r.free_bytes} bytes free"),
 }
 

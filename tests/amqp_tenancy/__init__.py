@@ -1,0 +1,1 @@
+"""Users, virtual hosts and permissions, with real clients against a real server."""
