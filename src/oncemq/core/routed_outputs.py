@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from oncemq.core.content import StoredRun
 from oncemq.core.model import Afterlife, Content
 from oncemq.core.outputs import Output, ReceivedMessage
 from oncemq.core.policies import Policy
@@ -58,8 +59,7 @@ class RoutedMessage(msgspec.Struct, gc=False):
 class Deliveries(Output):
     """To a channel: messages for one of its consumers, as columns, in the order in which they are to be sent.
 
-    The engine fills in `contents`, if they are empty, from `positions` and `lengths` before this leaves. `host` is
-    where the leases go back if it cannot be written.
+    `host` is where the leases go back if it cannot be written.
     """
 
     host: str
@@ -74,6 +74,8 @@ class Deliveries(Output):
     afterlives: dict[int, Afterlife]
     """Place in the columns → what dead-lettering added."""
     contents: list[Content]
+    """Those of transient messages come along; of others the engine fills in `stored` before this leaves."""
+    stored: list[StoredRun] = msgspec.field(default_factory=list)
 
 
 class Got(Output):

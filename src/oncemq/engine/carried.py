@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from oncemq.core.commands import Lease
-from oncemq.core.model import Content
+from oncemq.core.content import StoredRun
 from oncemq.core.outputs import Output, Received, ReceivedMessage
 from oncemq.core.refusals import Refusal
 from oncemq.core.routed_outputs import Deliveries, Got
+from oncemq.engine.contents import contents_of
 
 Carrier = Received | Deliveries | Got
 CARRIERS = (Received, Deliveries, Got)
@@ -31,12 +32,14 @@ def wanted(output: Carrier) -> tuple[Sequence[int], Sequence[int]]:
     return [message.position for message in messages], [message.length_bytes for message in messages]
 
 
-def fill_in(output: Carrier, contents: list[Content]) -> None:
+def fill_in(output: Carrier, found: list[StoredRun]) -> None:
     """Give it what it wanted."""
     if isinstance(output, Deliveries):
-        output.contents = output.contents or contents
+        output.stored = found
     else:
-        for message, content in zip(_empty(output), contents, strict=True):
+        messages = _empty(output)
+        places = [message.position for message in messages], [message.length_bytes for message in messages]
+        for message, content in zip(messages, contents_of(found, *places), strict=True):
             message.content = content
 
 

@@ -22,8 +22,8 @@ from oncemq.core.commands import (
     StartServer,
     Tick,
 )
+from oncemq.core.content import StoredRun
 from oncemq.core.machine import Machine, decide
-from oncemq.core.model import Content
 from oncemq.core.outputs import Output
 from oncemq.core.refusals import Refusal
 from oncemq.core.turn import Addressed
@@ -136,8 +136,10 @@ class Engine:
 
     def _close_batch(self) -> None:
         gathering, outputs = self._gathering, self._take_outputs()
-        batch = self.journal.close_batch(gathering.parts, gathering.length_bytes, self._turn.now_ms)
-        self.contents.add(gathering.contents)
+        payload = b"".join(gathering.parts)
+        batch = self.journal.close_batch((payload,), len(payload), self._turn.now_ms)
+        if gathering.contents:
+            self.contents.add(gathering.position, payload)
         self._gathering = Gathering(self.journal.next_payload_position, self.contents.get)
         self._turn = self.machine.turn(self._turn.now_ms, self._gathering, [])
         self._written = (batch, gathering, outputs)
@@ -204,7 +206,7 @@ class Engine:
             return
         places = wanted(output)
         if self.answer_early:
-            self.contents.by_position.update(self._gathering.contents)
+            self.contents.add(self._gathering.position, b"".join(self._gathering.parts))
         found = self.contents.find(*places)
         if found is not None:
             fill_in(output, found)
@@ -219,7 +221,7 @@ class Engine:
         order: object,
         address: Address,
         output: Carrier,
-        found: list[Content] | None,
+        found: list[StoredRun] | None,
         error: BaseException | None,
     ) -> None:
         if error is not None:

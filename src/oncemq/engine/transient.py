@@ -8,8 +8,9 @@ and so is mostly in the page cache.
 
 from structlog import get_logger
 
+from oncemq.core.content import OVERHEAD_BYTES as CONTENT_BYTES
 from oncemq.core.model import Content
-from oncemq.journal.codec import CONTENT_OVERHEAD_BYTES, decode_content, encode_content
+from oncemq.journal.codec import decode_content, encode_content
 from oncemq.journal.disk import Disk
 
 MEMORY_BYTES = 32 * 1024 * 1024
@@ -53,7 +54,7 @@ class TransientContents:
 
     def keep(self, content: Content) -> tuple[int, int]:
         """Position and length in bytes."""
-        length_bytes = len(content.properties) + len(content.body) + CONTENT_OVERHEAD_BYTES
+        length_bytes = len(content.properties) + len(content.body) + CONTENT_BYTES
         if self.bytes + length_bytes + OVERHEAD_BYTES > self.maximum_bytes:
             try:
                 return self._spill(encode_content(content)), length_bytes
@@ -95,7 +96,7 @@ class TransientContents:
         """Nobody holds it any more."""
         if not position & SPILLED:
             content = self._by_position.pop(position)
-            self.bytes -= len(content.properties) + len(content.body) + CONTENT_OVERHEAD_BYTES + OVERHEAD_BYTES
+            self.bytes -= len(content.properties) + len(content.body) + CONTENT_BYTES + OVERHEAD_BYTES
             return
         number, _ = self._place(position)
         file = self.files[number]

@@ -4,8 +4,7 @@ A batch's payload is records one after another: tag (1 byte), length of the fiel
 fields as a MessagePack array in the order of the record's class. After a record of WITH_CONTENTS follow its contents,
 whose lengths are its last field.
 
-A content: CRC32C of the rest (4), length of the properties (4), kind (1), properties, body. It is checked whenever
-it is read.
+A content is as `core.content` says. It is checked whenever it is read.
 """
 
 import struct
@@ -17,13 +16,12 @@ from crc32c import crc32c
 
 from oncemq.core import records, system_records
 from oncemq.core.apply import Places
+from oncemq.core.content import HEAD, OVERHEAD_BYTES, content_at
 from oncemq.core.model import Content
 from oncemq.journal.errors import JournalError
 
 FRAME = struct.Struct("<BI")
-CONTENT = struct.Struct("<IB")
 CRC = struct.Struct("<I")
-CONTENT_OVERHEAD_BYTES = CRC.size + CONTENT.size
 
 TAGS: dict[int, type[records.Record]] = {
     1: records.IdentitySet,
@@ -91,17 +89,15 @@ _decoders: dict[int, msgspec.msgpack.Decoder[Any]] = {
 
 def encode_content(content: Content) -> bytes:
     """A message as it is stored."""
-    rest = CONTENT.pack(len(content.properties), content.kind) + content.properties + content.body
+    rest = HEAD.pack(len(content.properties), content.kind) + content.properties + content.body
     return CRC.pack(crc32c(rest)) + rest
 
 
 def decode_content(stored: bytes) -> Content:
     """A message from its stored bytes; ContentCorrupt if they are not what was written."""
-    if len(stored) < CONTENT_OVERHEAD_BYTES or CRC.unpack_from(stored)[0] != crc32c(stored[CRC.size :]):
+    if len(stored) < OVERHEAD_BYTES or CRC.unpack_from(stored)[0] != crc32c(stored[CRC.size :]):
         raise ContentCorrupt("the stored bytes of a message fail their checksum")
-    properties_length, kind = CONTENT.unpack_from(stored, CRC.size)
-    body_at = CONTENT_OVERHEAD_BYTES + properties_length
-    return Content(kind, stored[CONTENT_OVERHEAD_BYTES:body_at], stored[body_at:])
+    return content_at(stored, 0, len(stored))
 
 
 def encode_record(record: records.Record) -> bytes:

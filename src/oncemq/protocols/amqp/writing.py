@@ -8,11 +8,12 @@ from oncemq.protocols.amqp.limits import DELIVERY_ROUTES, FRAME_OVERHEAD_BYTES
 from oncemq.protocols.amqp.methods import Method
 from oncemq.protocols.amqp.tables import encode_short_string
 
-_END: Final = bytes((FRAME_END,))
+FRAME_END_OCTET: Final = bytes((FRAME_END,))
 _HEAD = Struct(">BHI")
 _END_AND_HEAD = Struct(">BBHI")
 _CHANNEL = Struct(">H")
 _TAG = Struct(">Q")
+pack_tag = _TAG.pack
 
 HEARTBEAT_FRAME: Final = b"\x08\x00\x00\x00\x00\x00\x00\xce"
 
@@ -29,7 +30,7 @@ def method_frame(channel: int, method: Method) -> bytes:
 
 def payload_frame(channel: int, payload: bytes) -> bytes:
     """The frame of a method that is encoded already."""
-    return _HEAD.pack(FRAME_METHOD, channel, len(payload)) + payload + _END
+    return _HEAD.pack(FRAME_METHOD, channel, len(payload)) + payload + FRAME_END_OCTET
 
 
 def ack_frame(channel: int, tag: int, multiple: bool) -> bytes:
@@ -51,22 +52,34 @@ def content_frames(channel: int, header: bytes, body: bytes, frame_bytes_max: in
     piece_bytes = frame_bytes_max - FRAME_OVERHEAD_BYTES
     size = len(body)
     if not size:
-        return [head, header, _END]
+        return [head, header, FRAME_END_OCTET]
     if size <= piece_bytes:
-        return [head, header, _END_AND_HEAD.pack(FRAME_END, FRAME_BODY, channel, size), body, _END]
+        return [head, header, _END_AND_HEAD.pack(FRAME_END, FRAME_BODY, channel, size), body, FRAME_END_OCTET]
     parts = [head, header]
     view = memoryview(body)
     for start in range(0, size, piece_bytes):
         piece = bytes(view[start : start + piece_bytes])
         parts += (_END_AND_HEAD.pack(FRAME_END, FRAME_BODY, channel, len(piece)), piece)
-    parts.append(_END)
+    parts.append(FRAME_END_OCTET)
     return parts
+
+
+def content_head(channel: int, header_bytes: int) -> bytes:
+    """What stands before a content header of that size."""
+    return _HEAD.pack(FRAME_HEADER, channel, header_bytes)
+
+
+def body_head(channel: int, body_bytes: int) -> bytes:
+    """What stands between a content header and a body of that size that is one frame."""
+    return _END_AND_HEAD.pack(FRAME_END, FRAME_BODY, channel, body_bytes)
 
 
 def one_body_frames(channel: int, header: bytes, body: bytes) -> bytes:
     """A content header and its body, not empty, in one frame: what FrameReader gives as `raw`, on any channel."""
     head = _HEAD.pack(FRAME_HEADER, channel, len(header))
-    return b"".join((head, header, _END_AND_HEAD.pack(FRAME_END, FRAME_BODY, channel, len(body)), body, _END))
+    return b"".join(
+        (head, header, _END_AND_HEAD.pack(FRAME_END, FRAME_BODY, channel, len(body)), body, FRAME_END_OCTET)
+    )
 
 
 def on_channel(raw: bytes, channel: int) -> bytes:
@@ -104,7 +117,7 @@ class DeliveryPrefix:
             self._routes.clear()
         size = len(self._start) + _TAG.size + 1 + len(route)
         head = _HEAD.pack(FRAME_METHOD, self._channel, size) + self._start
-        parts = self._routes[route] = (head, b"\x00" + route + _END, b"\x01" + route + _END)
+        parts = self._routes[route] = (head, b"\x00" + route + FRAME_END_OCTET, b"\x01" + route + FRAME_END_OCTET)
         return parts
 
 
