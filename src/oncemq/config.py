@@ -24,6 +24,7 @@ _SMALLEST = {
     "checkpoint-bytes": 1,
     "segment-bytes": 1024 * 1024,
     "transient-memory-bytes": 0,
+    "memory-limit-bytes": 0,
     "queue-name-reuse-seconds": 0,
     "drain-seconds": 0,
 }
@@ -120,6 +121,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
     """How a client's certificate names its user: distinguished-name or common-name."""
     disk_reserve_bytes: int = 512 * 1024 * 1024
     """Sends are refused while less than this is free."""
+    memory_limit_bytes: int = 0
+    """Sends are refused, and AMQP publishers wait, while more than this is used. 0: 60 percent of the machine's."""
     segment_bytes: int = 64 * 1024 * 1024
     """Size of new files of the journal, allocated at once; space is given back file by file."""
     checkpoint_bytes: int = 64 * 1024 * 1024

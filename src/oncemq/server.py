@@ -35,6 +35,7 @@ from oncemq.engine.recovery import recover
 from oncemq.engine.transient import TransientContents
 from oncemq.journal.batch import BLOCK_BYTES
 from oncemq.journal.disk import FolderDisk, lock_folder
+from oncemq.memory import Memory
 from oncemq.net.addresses import is_loopback
 from oncemq.net.amqp_listener import AmqpConnection
 from oncemq.net.http_listener import HttpConnection
@@ -62,6 +63,7 @@ class Server:
         self.configuration = configuration
         self._policies = policies_of(configuration)
         self._idle_ms, self._request_ms = idle_ms, request_ms
+        self._memory = Memory(configuration.memory_limit_bytes)
         self._stop = asyncio.Event()
 
     async def run(self, ready: Callable[[str], None]) -> None:
@@ -172,6 +174,7 @@ class Server:
         self, loop: asyncio.AbstractEventLoop, engine: Engine, connections: Connections, disk: FolderDisk, clock: Clock
     ) -> None:
         engine.report_disk_space(disk.free_bytes(), self.configuration.disk_reserve_bytes)
+        engine.report_memory(self._memory.used_bytes(), self._memory.limit_bytes)
         connections.close_overdue()
         clock.log_step()
         if not self._stop.is_set():

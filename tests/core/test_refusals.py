@@ -191,6 +191,11 @@ NEW = system_refusals.AccessRefused("write", "exchange", "dead", "anna")
 KEY = system_refusals.TopicAccessRefused("read", "key", "amq.topic", "anna")
 
 
+def short_of_memory(driver: Driver) -> commands.Command:
+    driver.ask(commands.ReportMemory(True, 9, 8))
+    return send("q")
+
+
 def full(driver: Driver) -> commands.Command:
     driver.create("full", maximum_length=0, overflow="reject-publish")
     return send("full")
@@ -240,6 +245,7 @@ SCENES: dict[type[Refusal], Scene] = {
         driver.create("f", kind="fifo") and send("f", group="a", delay_ms=1, deduplication=b"1")
     ),
     refusals.QueueFull: full,
+    refusals.MemoryShort: short_of_memory,
     refusals.DiskNearlyFull: nearly_full,
     refusals.TooManyLeased: in_flight,
     refusals.LeaseExpired: expired,

@@ -32,6 +32,7 @@ USAGE_STATUS = 2
 @click.option("--default-user", help="Administrator of a new data folder, or off.  [default: guest]")
 @click.option("--default-password", help="Its password.  [default: guest]")
 @click.option("--disk-reserve-bytes", help="Refuse sends while less is free.  [default: 536870912]")
+@click.option("--memory-limit-bytes", help="Refuse sends while more is used.  [default: 60% of the machine's]")
 @click.option("--segment-bytes", help="Size of the journal's files, allocated at once.  [default: 67108864]")
 @click.option("--transient-memory-bytes", help="Transient messages in memory; more spill.  [default: 33554432]")
 @click.option("--checkpoint-bytes", help="Bytes journalled between checkpoints.  [default: 67108864]")

@@ -216,6 +216,14 @@ class Tick(Command):
     """Answers nothing itself; lets happen what is due at `now`."""
 
 
+class ReportMemory(Command):
+    """Answers nothing. While `short`, sends are refused."""
+
+    short: bool
+    used_bytes: int
+    limit_bytes: int
+
+
 class ReportDiskSpace(Command):
     """Answers nothing. While `nearly_full`, sends are refused."""
 

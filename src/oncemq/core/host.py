@@ -10,6 +10,7 @@ from oncemq.core.model import TRANSIENT_QUEUE, Content, MoveTask, Parked, Piece
 from oncemq.core.pieces import HOST, SYSTEM, Pieces, key_of
 from oncemq.core.policies import Policy
 from oncemq.core.queue import Queue
+from oncemq.core.refusals import MemoryShort
 from oncemq.core.timers import Timers
 from oncemq.core.transient import Contents, TransientMessages, Unwritten, first_number
 from oncemq.core.user import User
@@ -182,6 +183,8 @@ class Partition:
         """How long the name of a deleted queue stays taken. A setting of the server, not durable."""
         self.headers_of: Callable[[Content], Mapping[str, Any]] = _no_headers
         """How the headers of a stored message are read, by whom it came from. Not durable."""
+        self.short_of_memory: MemoryShort | None = None
+        """What sends are told, while memory is short. Not durable."""
         self.nearly_full = False
         self.free_bytes = 0
         """Free space as last reported, while `nearly_full`. Not durable."""

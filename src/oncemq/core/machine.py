@@ -32,6 +32,7 @@ from oncemq.core.decide.waking import serve_woken
 from oncemq.core.host import DEFAULT_HOST, Partition
 from oncemq.core.pieces import Pieces
 from oncemq.core.records import HostCreated, IdentitySet, Record, ServerStarted
+from oncemq.core.refusals import MemoryShort
 from oncemq.core.snapshot import encode_piece
 from oncemq.core.transient import Contents, ContentsInMemory
 from oncemq.core.turn import Addressed, Log, Turn
@@ -73,6 +74,11 @@ def _start_server(turn: Turn, command: commands.StartServer, address: Any) -> No
     turn.emit(ServerStarted(turn.state.system.starts + 1))
     for host in list(turn.state.hosts.values()):
         delivering.end_channel_leases(turn, host)
+
+
+def _report_memory(turn: Turn, command: commands.ReportMemory, address: Any) -> None:
+    refusal = MemoryShort(command.used_bytes, command.limit_bytes)
+    turn.state.short_of_memory = refusal if command.short else None
 
 
 def _report_disk_space(turn: Turn, command: commands.ReportDiskSpace, address: Any) -> None:
@@ -140,6 +146,7 @@ DECIDE: dict[type[commands.Command], Callable[[Turn, Any, Any], None]] = {
     system_commands.DeleteHost: hosts.delete_host,
     system_commands.OpenConnection: hosts.open_connection,
     commands.StartServer: _start_server,
+    commands.ReportMemory: _report_memory,
     commands.ReportDiskSpace: _report_disk_space,
 }
 

@@ -76,6 +76,11 @@ class DiskNearlyFull(Refusal, frozen=True):
     free_bytes: int
 
 
+class MemoryShort(Refusal, frozen=True):
+    used_bytes: int
+    limit_bytes: int
+
+
 class TooManyLeased(Refusal, frozen=True):
     """Too many messages of a standard queue are in flight."""
 

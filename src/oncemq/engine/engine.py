@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from oncemq.core.commands import (
     Command,
     ReportDiskSpace,
+    ReportMemory,
     ReturnUndelivered,
     SendMessages,
     SendTogether,
@@ -105,9 +106,18 @@ class Engine:
         self.submit(StartServer(identity_key, name_reuse_wait_ms), None)
 
     @property
-    def disk_nearly_full(self) -> bool:
-        """Whether sends are refused."""
-        return self.machine.state.nearly_full
+    def low_on(self) -> str:
+        """What publishers wait for, in RabbitMQ's words; empty: nothing."""
+        state = self.machine.state
+        if state.short_of_memory is None:
+            return "disk" if state.nearly_full else ""
+        return "memory & disk" if state.nearly_full else "memory"
+
+    def report_memory(self, used_bytes: int, limit_bytes: int) -> None:
+        """Refuse sends while more than the limit is used."""
+        short = used_bytes > limit_bytes
+        if short != (self.machine.state.short_of_memory is not None):
+            self.submit(ReportMemory(short, used_bytes, limit_bytes), None)
 
     def report_disk_space(self, free_bytes: int, reserve_bytes: int) -> None:
         """Refuse sends while less than the reserve is free."""

@@ -10,11 +10,13 @@ from typing import Any, Protocol, cast
 
 from structlog import get_logger
 
-from oncemq.core.routed_commands import REQUEUE, Publish, Settle, Transact
+from oncemq.core.routed_commands import REQUEUE, CheckRuns, Publish, Settle, Transact
 from oncemq.engine.engine import Engine
 from oncemq.net.addresses import is_loopback
 from oncemq.net.listener import Connections
 
+PUBLISHING = (Publish, CheckRuns, Transact)
+"""What waits while there is little disk or memory left."""
 HANDSHAKE_MS = 10_000
 """A connection that is not open by then is closed."""
 CLOSING_MS = 10_000
@@ -97,7 +99,7 @@ class AmqpConnection(asyncio.Protocol):
         self.reading = True
         self.paused_by_peer = False
         self.held: list[Any] = []
-        """Asked while the disk is nearly full, from the first publish on. Nothing more is read meanwhile."""
+        """Asked while disk or memory is low, from the first publish on. Nothing more is read meanwhile."""
         self.heard_ms = self.sent_ms = connections.now_ms()
         self.leaving_ms: int | None = None
         self.transport: asyncio.Transport
@@ -119,7 +121,7 @@ class AmqpConnection(asyncio.Protocol):
         """Asyncio's."""
         self.heard_ms = self.connections.now_ms()
         for command, address in self.amqp.feed(data):
-            if self.held or (self.engine.disk_nearly_full and isinstance(command, Publish | Transact)):
+            if self.held or (isinstance(command, PUBLISHING) and self.engine.low_on):
                 self._await_room(command, address)
             else:
                 self.engine.submit(command, address)
@@ -129,12 +131,12 @@ class AmqpConnection(asyncio.Protocol):
 
     def _await_room(self, command: Any, address: Any) -> None:
         if not self.held:
-            self.amqp.block("low on disk")
+            self.amqp.block("low on " + self.engine.low_on)
         self.held.append((command, address))
         self.read_if_wanted()
 
     def _let_go(self) -> None:
-        """The disk has room again: what waited is asked."""
+        """There is room again: what waited is asked."""
         held, self.held = self.held, []
         self.amqp.unblock()
         for command, address in held:
@@ -148,7 +150,7 @@ class AmqpConnection(asyncio.Protocol):
                 for each in command.commands:
                     if isinstance(each, Settle):
                         self.engine.submit(Settle(each.host, each.held, REQUEUE), None)
-            elif not isinstance(command, Publish):
+            elif not isinstance(command, PUBLISHING):
                 self.engine.submit(command, address)
         self.held = []
 
@@ -200,7 +202,7 @@ class AmqpConnection(asyncio.Protocol):
         """Heartbeats, both ways; and a handshake that does not end."""
         if self.held:
             self.heard_ms = now_ms  # nothing is read, so nothing can be heard
-            if not self.engine.disk_nearly_full:
+            if not self.engine.low_on:
                 self._let_go()
         heartbeat_ms = self.amqp.heartbeat_seconds * 1000
         if not self.reading and not self.paused_by_peer:  # what it says meanwhile is not heard

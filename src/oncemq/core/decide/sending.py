@@ -39,6 +39,9 @@ def send_messages(turn: Turn, command: SendMessages, address: Any) -> None:
     if turn.state.nearly_full:
         turn.answer(address, DiskNearlyFull(turn.state.free_bytes))
         return
+    if turn.state.short_of_memory is not None:
+        turn.answer(address, turn.state.short_of_memory)
+        return
     if command.caller is not None:
         refused = refused_access(host, queue, command.caller, "SendMessage")
         if refused is not None:

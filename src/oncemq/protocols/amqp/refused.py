@@ -51,6 +51,7 @@ REFUSED: dict[type[core.Refusal], Callable[[Any, str], Refusal]] = {
     system.TopicAccessRefused: lambda r, host: refusals.topic_access_refused(
         r.access, r.routing_key, r.exchange, host, r.user
     ),
+    core.MemoryShort: lambda r, _: refusals.precondition_failed(f"short of memory: {r.used_bytes} bytes used"),
     core.DiskNearlyFull: lambda r, _: refusals.precondition_failed(f"disk nearly full: {r.free_bytes} bytes free"),
 }
 

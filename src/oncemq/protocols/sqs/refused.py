@@ -135,6 +135,13 @@ _TABLE: dict[type[core.Refusal], _Row] = {
             "Receives and deletes go on."
         ),
     ),
+    core.MemoryShort: (
+        errors.SERVICE_UNAVAILABLE,
+        lambda r, _p: (
+            f"The server is short of memory ({r.used_bytes} bytes used, limit {r.limit_bytes}): it takes no messages "
+            "until there is room. Receives and deletes go on."
+        ),
+    ),
     core.TooManyLeased: (
         errors.OVER_LIMIT,
         lambda r, _p: f"Too many messages in flight: the maximum for a standard queue is {r.maximum}.",
