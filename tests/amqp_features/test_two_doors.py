@@ -6,6 +6,7 @@ from typing import Any
 
 import pika
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.clients.clients import arn_of, attributes_of, counts, dead_letter_pair, receive, wait_until
 
@@ -111,6 +112,16 @@ def test_a_limit_of_deliveries_is_a_redrive_policy(channel: Any, sqs: Any, name:
     assert (message["Body"], message["Attributes"]["DeadLetterQueueSourceArn"]) == ("poison", arn_of(sqs, url))
     with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="x-max-receive-count"):
         channel.queue_declare(f"{name}-0", arguments={"x-max-receive-count": 0})
+
+
+def test_a_full_queue_refuses_what_is_sent_too(channel: Any, sqs: Any, name: str) -> None:
+    channel.queue_declare(name, durable=True, arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="first")
+    with pytest.raises(ClientError, match="is full") as refused:
+        sqs.send_message(QueueUrl=url, MessageBody="second")
+    assert refused.value.response["Error"]["Code"] == "RequestThrottled"
+    assert counts(sqs, url)[0] == 1
 
 
 def test_a_redrive_policy_limits_deliveries(channel: Any, sqs: Any, name: str) -> None:

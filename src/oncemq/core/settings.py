@@ -85,6 +85,11 @@ class Settings(msgspec.Struct, frozen=True):
         """Whether the queue may come to hold too much."""
         return self.maximum_length is not None or self.maximum_bytes is not None
 
+    @property
+    def rejects(self) -> bool:
+        """Whether it refuses what is too much."""
+        return self.overflow != "drop-head" and self.bounded
+
 
 def changed(settings: Settings, changes: dict[str, Any]) -> Settings:
     """The settings after `changes`. A value of None in `text` removes that text."""

@@ -1,7 +1,8 @@
 """SendTogether: what many askers send to a queue, one after another, becomes one run and one record.
 
 Only messages that need nothing of their own are put together: to a standard queue, without group or delay, not too
-large. Any other send is decided by itself, after those before it to the same queue.
+large, while nothing is refused for want of room. Any other send is decided by itself, after those before it to the
+same queue.
 """
 
 from typing import Any
@@ -45,7 +46,9 @@ def send_together(turn: Turn, command: SendTogether, address: Any) -> None:
 
 
 def _is_plain(turn: Turn, host: Host, queue: Queue, send: SendMessages) -> bool:
-    if queue.fifo or turn.state.nearly_full:
+    if turn.state.nearly_full or turn.state.short_of_memory is not None:
+        return False
+    if queue.fifo or queue.settings.rejects:
         return False
     if send.caller is not None and refused_access(host, queue, send.caller, "SendMessage") is not None:
         return False

@@ -48,7 +48,7 @@ def _overfull(host: Host, runs: list[Run]) -> QueueFull | None:
     coming: dict[str, list[Content]] = {}
     for run in runs:
         for queue in route(host, run.exchange, run.keys, run.headers):
-            if queue.settings.bounded and queue.settings.overflow != "drop-head":
+            if queue.settings.rejects:
                 coming.setdefault(queue.name, []).extend(run.contents)
     for name, contents in coming.items():
         if fitting(host.queues[name], contents) < len(contents):
