@@ -187,11 +187,13 @@ class Publisher(AmqpClient):
             name = f"{self.name}-{self.sent}"
             delay_ms = self.dice.choice(DELAYS_MS) if exchange == "a-later" else 0
             due_seconds = time.time() + delay_ms / 1000 if delay_ms else 0.0
-            facts = [AmqpFact(name, queue, self.name, self.sent, due_seconds) for queue in queues]
+            life = self.server.port if exchange == "a-all" and self.dice.random() < 0.2 else 0
+            facts = [AmqpFact(name, queue, self.name, self.sent, due_seconds, life) for queue in queues]
             self.sent += 1
             self.record.ask(facts)
             body = name.encode() + b"." * self.dice.choice((0, 100, 3_000))
-            header = wire.content_header(len(body), headers={"x-delay": delay_ms} if delay_ms else None)
+            headers: dict[str, int | str] = {"x-delay": delay_ms} if delay_ms else {}
+            header = wire.content_header(len(body), 1 if life else 2, headers=headers)
             messages.append((wire.publish(CHANNEL, exchange, key, header, body), facts))
         self.publish(messages)
 

@@ -31,7 +31,7 @@ def drain_amqp(gate: Gate, record: AmqpRecord, clients: list[AmqpClient]) -> Non
     """Raises Broken."""
     for queue in (DELAYED, RETRY, IN, OUT, DEAD, *FAN):
         _empty(gate, record, queue)
-    record.check_none_left()
+    record.check_none_left(gate.amqp_port)
     for client in clients:
         if isinstance(client, Owner):
             client.drain()

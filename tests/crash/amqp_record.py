@@ -40,6 +40,8 @@ class AmqpFact:
     sequence: int
     due_seconds: float = 0.0
     """Not to be delivered before this time."""
+    life: int = 0
+    """Port of the server that a transient message ends with; 0: it is persistent."""
     stored: bool = False
     """Confirmed, committed, or delivered to somebody."""
     ack_asked: bool = False
@@ -64,6 +66,7 @@ class AmqpRecord:
         self.lock = threading.Lock()
         self.facts: dict[tuple[str, str], AmqpFact] = {}
         self.backlog: Counter[str] = Counter()
+        """For each queue, what is persistent, stored and not gone, as far as is known."""
 
     def ask(self, facts: list[AmqpFact]) -> None:
         """They are about to be published."""
@@ -79,7 +82,7 @@ class AmqpRecord:
             self.hits["AMQP: publishes confirmed"] += 1
 
     def _stored(self, fact: AmqpFact) -> None:
-        self.backlog[fact.queue] += not (fact.stored or fact.gone)
+        self.backlog[fact.queue] += not (fact.stored or fact.gone or fact.life)
         fact.stored = True
 
     def delivered(self, name: str, queue: str, redelivered: bool, headers: dict[str, Any], port: int) -> AmqpFact:
@@ -90,7 +93,7 @@ class AmqpRecord:
                 raise Broken(f"{name} came from {queue}, where it was never published to")
             if fact.held == port:
                 raise Broken(f"{fact.name} of {queue} was delivered to two at a time")
-            self._check(fact, queue)
+            self._check(fact, queue, port)
             self._check_moved(fact)
             seen = fact.seen_dead if queue == DEAD else fact.seen
             if seen and not redelivered:
@@ -105,7 +108,10 @@ class AmqpRecord:
             self._stored(fact)
             return fact
 
-    def _check(self, fact: AmqpFact, queue: str) -> None:
+    def _check(self, fact: AmqpFact, queue: str, port: int) -> None:
+        if fact.life not in (0, port):
+            raise Broken(f"{fact.name} of {queue} is transient, and outlived its server")
+        self.hits["AMQP: transient messages delivered"] += fact.life > 0
         if fact.gone:
             raise Broken(f"{fact.name} is back in {queue} after it was certainly gone")
         if fact.dead and queue != DEAD:
@@ -162,7 +168,7 @@ class AmqpRecord:
         """It is certain that they were."""
         with self.lock:
             for fact in facts:
-                self.backlog[fact.queue] -= not fact.gone
+                self.backlog[fact.queue] -= not (fact.gone or fact.life)
                 fact.gone = True
             self.hits["AMQP: acks certain"] += len(facts)
 
@@ -197,9 +203,12 @@ class AmqpRecord:
                 self._stored(target)
             self.hits["AMQP: transactions committed"] += 1
 
-    def check_none_left(self) -> None:
-        """After everything was taken out."""
+    def check_none_left(self, port: int) -> None:
+        """After everything was taken out of the last server, on this port."""
         for fact in self.facts.values():
+            if fact.life not in (0, port):
+                self.hits["AMQP: transient messages gone with a kill"] += fact.stored and not fact.gone
+                continue
             if fact.stored and not (fact.gone or fact.ack_asked):
                 raise Broken(f"{fact.name} of {fact.queue} was confirmed or committed, and is lost")
             if fact.moving is not None:

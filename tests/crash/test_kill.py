@@ -42,6 +42,8 @@ HITS = (
     "segments deleted",
     "AMQP: publishes confirmed",
     "AMQP: acks certain",
+    "AMQP: transient messages delivered",
+    "AMQP: transient messages gone with a kill",
     "AMQP: messages redelivered",
     "AMQP: delayed messages delivered",
     "AMQP: dead letters, rejected",
