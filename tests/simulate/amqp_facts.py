@@ -124,6 +124,8 @@ class Copy:
     failures_most: int = 0
     holder: object = None
     """The channel that has it now."""
+    borrowed_until_ms: int = 0
+    """An SQS client has it until then, at least."""
 
     @property
     def name(self) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from oncemq.core.commands import Lease
+from oncemq.core.outputs import ReceivedMessage
 from tests.simulate.amqp_facts import (
     ASKED,
     DEAD,
@@ -23,6 +25,7 @@ from tests.simulate.amqp_facts import (
     Message,
     attempt_in,
     published,
+    stored,
 )
 from tests.simulate.amqp_wire import Heard, headers_of
 from tests.simulate.facts import Broken
@@ -37,6 +40,15 @@ class Hold:
     copy: Copy
     dead: bool
     delivery_tag: int
+
+
+@dataclass(slots=True, eq=False)
+class Borrowed:
+    """What an SQS client received and has not deleted."""
+
+    copy: Copy
+    lease: Lease
+    until_ms: int
 
 
 @dataclass(slots=True, eq=False)
@@ -97,17 +109,11 @@ class AmqpLedger:
 
     def delivered(self, heard: Heard, queue: str, redelivered: bool, now_ms: int) -> Copy:
         """Somebody was sent a message from the queue."""
-        name, attempt = attempt_in(heard.body)
-        message = self.messages.get(name)
-        if message is None or attempt > message.attempts:
-            raise Broken(f"{name} (attempt {attempt}) was delivered and never published")
+        message, attempt = self._known(heard.body)
+        name = message.id
         header, body = published(message, attempt)
         if heard.body != body or (queue != DEAD and heard.header != header):
             raise Broken(f"the content of {name} is damaged")
-        if message.state == NEVER:
-            raise Broken(f"{name} was delivered, and it was rolled back or refused")
-        if message.state == HELD_BACK:
-            raise Broken(f"{name} was delivered before its transaction was committed")
         deaths = headers_of(heard.header) if queue == DEAD else {}
         home = deaths.get("x-first-death-queue", "") if queue == DEAD else queue
         copy = next((each for each in message.copies if each.queue == home), None)
@@ -120,10 +126,22 @@ class AmqpLedger:
         message.state = STORED
         return copy
 
+    def _known(self, body: bytes) -> tuple[Message, int]:
+        """The message that this is an attempt to publish, and which."""
+        name, attempt = attempt_in(body)
+        message = self.messages.get(name)
+        if message is None or attempt > message.attempts:
+            raise Broken(f"{name} (attempt {attempt}) was delivered and never published")
+        if message.state == NEVER:
+            raise Broken(f"{name} was delivered, and it was rolled back or refused")
+        if message.state == HELD_BACK:
+            raise Broken(f"{name} was delivered before its transaction was committed")
+        return message, attempt
+
     def _check_due(self, copy: Copy, queue: str, now_ms: int) -> None:
         if copy.gone:
             raise Broken(f"{copy.name} is back from {queue} after it was certainly gone")
-        if copy.holder is not None:
+        if copy.holder is not None or now_ms < copy.borrowed_until_ms:
             raise Broken(f"{copy.name} was delivered to two at a time")
         if queue != DEAD and copy.must_be_dead:
             raise Broken(f"{copy.name} was delivered after it was certainly dead")
@@ -192,6 +210,32 @@ class AmqpLedger:
     def _ends(hold: Hold) -> bool:
         """Whether a rejection is its end."""
         return hold.dead or not QUEUES[hold.copy.queue].dead_letters
+
+    # The other door ---------------------------------------------------------------------------------------------
+
+    def borrow(self, received: ReceivedMessage, queue: str, until_ms: int, now_ms: int) -> Borrowed:
+        """An SQS client received it from the queue. If its time passes, that is a failure."""
+        assert received.content is not None, "an answer without its content"
+        message, attempt = self._known(received.content.body)
+        copy = next((each for each in message.copies if each.queue == queue), None)
+        if copy is None or received.content != stored(message, attempt):
+            raise Broken(f"{message.id} is damaged, or was received from {queue}, where it was never routed to")
+        self._check_due(copy, queue, now_ms)
+        if received.deliveries <= copy.seen:
+            raise Broken(f"{copy.name} was delivered {copy.seen} times and says {received.deliveries}")
+        message.state = STORED
+        copy.seen, copy.borrowed_until_ms = received.deliveries, until_ms
+        copy.failures_most += 1
+        self.hits["AMQP: messages received through SQS"] += 1
+        return Borrowed(copy, received.lease, until_ms)
+
+    def deleted(self, borrowed: Borrowed, *, refused: bool, now_ms: int) -> None:
+        """Its delete was answered."""
+        if now_ms < borrowed.until_ms:
+            if refused:
+                raise Broken(f"{borrowed.copy.name} could not be deleted under a lease that holds")
+            borrowed.copy.gone = True
+            self.hits["AMQP: messages deleted through SQS"] += 1
 
     # Transactions -----------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from oncemq.core.host import Host
-from oncemq.core.model import DELAYED, PRIORITY_SHIFT
+from oncemq.core.model import DELAYED, LEASED, PRIORITY_SHIFT
 from oncemq.core.plain import plain
 from tests.simulate.amqp_facts import (
     BINDINGS,
@@ -155,6 +155,10 @@ def _check_present(ledger: AmqpLedger, copy: Copy, found: Found, clock_ms: int) 
         copy.seen, copy.rejected = found.deliveries, False
     if found.deliveries < seen:
         raise Broken(f"{copy.name} was delivered {seen} times, {found.deliveries} are remembered")
+    kept = found.state == LEASED and found.due_ms >= copy.borrowed_until_ms
+    if clock_ms < copy.borrowed_until_ms and not (kept or copy.may_be_gone):
+        raise Broken(f"the lease of an SQS client on {copy.name} until {copy.borrowed_until_ms} is {found}")
+    copy.borrowed_until_ms = found.due_ms if found.state == LEASED else 0
     if found.state == DELAYED:
         if found.due_ms < message.asked_ms + message.delay_ms:
             raise Broken(f"the delay of {copy.name} became shorter")

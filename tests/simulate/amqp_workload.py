@@ -14,12 +14,15 @@ from tests.simulate.amqp_client import CONFIRM, PLAIN, TX, AmqpClient, ClientCha
 from tests.simulate.amqp_facts import BINDINGS, DEDUPLICATION_MS, EXCHANGES, HELD_BACK, QUEUES, ROUTES, Message
 from tests.simulate.amqp_guest import door_of
 from tests.simulate.amqp_ledger import ACK, REJECT, REQUEUE, AmqpLedger
+from tests.simulate.amqp_other_door import SHARED, OtherDoor
 from tests.simulate.runtime import SeededRuntime
 
 CLIENTS_MAX = 3
 CHANNELS_MAX = 2
 DELAYS_MS = (300, 1_500, 4_000)
 BACKLOG_MAX = 40
+OTHERS_MAX = 4
+VISIBILITIES_MS = (300, 2_000, 60_000)
 
 
 class AmqpWorkload:
@@ -31,6 +34,8 @@ class AmqpWorkload:
         self.connections = Connections(runtime.now_ms)
         self.clients: list[AmqpClient] = []
         self.unanswered_declarations = -1
+        self.others: list[OtherDoor] = []
+        """SQS clients of the same queues."""
         self.actions: list[tuple[Callable[[AmqpClient, ClientChannel], None], int]] = [
             (self.publish, 26),
             (self.publish_again, 6),
@@ -80,6 +85,8 @@ class AmqpWorkload:
         """The server has ended: whatever is written now is written wrongly."""
         for client in self.clients:
             client.server_ended = True
+        for other in self.others:
+            other.server_ended = True
 
     def _see_to_ends(self) -> None:
         """Sockets of connections that were closed in good order are closed too."""
@@ -87,6 +94,22 @@ class AmqpWorkload:
             if client.closed and not client.lost:
                 client.lose()
         self.clients = [client for client in self.clients if not client.lost]
+
+    def act_through_sqs(self) -> None:
+        """Receive from one of the queues, or delete what was received."""
+        if self.unanswered_declarations:
+            return
+        self.others = [each for each in self.others if not each.answered or each.borrowed]
+        able = [each for each in self.others if each.answered]
+        if able and self.dice.random() < 0.5:
+            other = self.dice.choice(able)
+            other.delete()
+        elif len(self.others) < OTHERS_MAX:
+            other = OtherDoor(self.ledger, self.runtime, self.dice.choice(SHARED), self.dice.choice(VISIBILITIES_MS))
+            self.others.append(other)
+        else:
+            return
+        self.engine.submit(other.command, other)
 
     # Queues -----------------------------------------------------------------------------------------------------
 

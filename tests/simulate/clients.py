@@ -28,7 +28,7 @@ class Clients:
     def act(self) -> None:
         """Somebody does something."""
         if self.doors == "sqs" or (self.doors == "both" and self.dice.random() < 0.4):
-            self.sqs.act()
+            (self.amqp.act_through_sqs if self.doors == "both" and self.dice.random() < 0.15 else self.sqs.act)()
         else:
             self.amqp.act()
 
