@@ -24,7 +24,7 @@ from tests.crash.record import Record
 FOLDERS = int(os.environ.get("ONCEMQ_KILL_FOLDERS", "4"))
 KILLS_PER_FOLDER = 14
 SEED = int(os.environ.get("ONCEMQ_KILL_SEED", "1"))
-RESTART_SECONDS_MAX = 5.0
+RESTART_BUSY_SECONDS_MAX = 5.0
 HITS = (
     "kills",
     "kills right after an answer",
@@ -67,7 +67,7 @@ class Campaign:
         self.amqp_record = AmqpRecord(hits)
         self.clients = all_clients(self.gate, self.record, seed)
         self.amqp_clients = all_amqp_clients(self.gate, self.amqp_record, seed)
-        self.slowest_restart = 0.0
+        self.slowest_restart = self.busiest_restart = 0.0
 
     def run(self) -> None:
         """Kill, restart, kill, …; then take everything out."""
@@ -121,6 +121,7 @@ class Campaign:
             self._kill()
         self.server = ServerProcess(self.folder)
         self.slowest_restart = max(self.slowest_restart, self.server.wait_ready())
+        self.busiest_restart = max(self.busiest_restart, self.server.busy_seconds())
 
     def _stop_clients(self) -> None:
         self.gate.stop()
@@ -177,18 +178,19 @@ class Drain(Client):
 @pytest.mark.timeout(300 + 120 * FOLDERS)
 def test_nothing_acknowledged_is_lost_over_many_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hits: Counter[str] = Counter()
-    slowest = 0.0
+    slowest = busiest = 0.0
     for number in range(FOLDERS):
         campaign = Campaign(tmp_path / f"data-{number}", SEED + number, hits)
         campaign.run()
-        slowest = max(slowest, campaign.slowest_restart)
+        slowest, busiest = max(slowest, campaign.slowest_restart), max(busiest, campaign.busiest_restart)
     with capsys.disabled():
         print(
-            f"\nkill -9 over {FOLDERS} data folders; slowest restart {slowest:.2f} s, the interpreter's start included"
+            f"\nkill -9 over {FOLDERS} data folders; slowest restart {slowest:.2f} s, {busiest:.2f} s of them busy, "
+            "the interpreter's start included"
         )
         for hit in sorted(hits):
             print(f"  {hit:<45}{hits[hit]:>8,}")
     missed = [hit for hit in HITS if not hits[hit]]
     assert not missed, f"never hit: {missed}"
     assert hits["kills"] >= 50 or FOLDERS < 4
-    assert slowest < RESTART_SECONDS_MAX
+    assert busiest < RESTART_BUSY_SECONDS_MAX

@@ -128,7 +128,8 @@ class AmqpClient:
             self.closed = self.closed or heard.method == wire.CONNECTION_CLOSE_OK
             return
         channel = self.channels[heard.channel]
-        if channel.offended and heard.method not in (wire.DELIVER, wire.CHANNEL_CLOSE):
+        if channel.offended and heard.method != wire.CHANNEL_CLOSE:
+            self.ledger.overheard(heard)
             return  # written before the server heard of it
         if heard.method == wire.DELIVER:
             delivery = wire.delivery_of(heard)
@@ -156,9 +157,7 @@ class AmqpClient:
 
     def _delivered(self, channel: ClientChannel, heard: wire.Heard, delivery: wire.Delivery, queue: str) -> None:
         if channel.closing:
-            if not channel.offended:
-                raise Broken("a delivery on a channel that the client has closed")
-            return
+            raise Broken("a delivery on a channel that the client has closed")
         copy = self.ledger.delivered(heard, queue, delivery.redelivered, self.runtime.now_ms())
         copy.holder = channel
         channel.holds[delivery.tag] = Hold(copy, queue != copy.queue, delivery.tag)

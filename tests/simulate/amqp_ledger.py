@@ -27,7 +27,7 @@ from tests.simulate.amqp_facts import (
     published,
     stored,
 )
-from tests.simulate.amqp_wire import Heard, headers_of
+from tests.simulate.amqp_wire import DELIVER, GET_OK, Heard, headers_of
 from tests.simulate.facts import Broken
 
 ACK, REQUEUE, REJECT = range(3)
@@ -125,6 +125,12 @@ class AmqpLedger:
         self._count(copy, queue, redelivered)
         message.state = STORED
         return copy
+
+    def overheard(self, heard: Heard) -> None:
+        """It came to a channel that is refused, which holds it until then: that may count as a failure."""
+        if heard.method in (DELIVER, GET_OK):
+            for copy in self._known(heard.body)[0].copies:
+                copy.failures_most += 1
 
     def _known(self, body: bytes) -> tuple[Message, int]:
         """The message that this is an attempt to publish, and which."""

@@ -151,7 +151,8 @@ def _check_present(ledger: AmqpLedger, copy: Copy, found: Found, clock_ms: int) 
             raise Broken(f"{copy.name} is in its queue after it was certainly dead")
         if not copy.failures_least <= found.failures <= copy.failures_most:
             raise Broken(f"{copy.name} failed {copy.failures_least} times at least, {found.failures} are remembered")
-        copy.failures_least = copy.failures_most = found.failures
+        runs = found.state == LEASED and found.due_ms > 0  # the lease goes on, and may fail yet
+        copy.failures_least, copy.failures_most = found.failures, found.failures + runs
         copy.seen, copy.rejected = found.deliveries, False
     if found.deliveries < seen:
         raise Broken(f"{copy.name} was delivered {seen} times, {found.deliveries} are remembered")
