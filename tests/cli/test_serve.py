@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import socket
 import urllib.request
 from pathlib import Path
@@ -261,3 +262,10 @@ def test_a_subcommand_that_is_none_is_refused() -> None:
     assert "No such command 'server'" in ended.err
     assert oncemq("--version").out.startswith("oncemq")
     assert {"serve", "journal"} <= set(oncemq("--help").out.split())
+
+
+def test_every_option_stands_in_the_operators_guide() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
+    options = re.findall(r"^  (--[a-z-]+)", oncemq("serve", "--help").out, re.MULTILINE)
+    assert "--data" in options
+    assert [option for option in options if option != "--help" and f"`{option}" not in guide] == []
