@@ -9,10 +9,8 @@ import pytest
 
 from oncemq.core import routed_commands as commands
 from oncemq.core.exchanges.bindings import QUEUE, Binding
-from oncemq.core.plain import plain
 from oncemq.core.routed_outputs import Declared
 from oncemq.core.routed_refusals import Inequivalent
-from oncemq.protocols.amqp.storable import storable
 from oncemq.protocols.amqp.tables import Decimal, LongString, Timestamp
 from tests.core.routed import Amqp
 
@@ -78,10 +76,26 @@ def test_values_that_differ_do_not_match() -> None:
     assert amqp.routed("amq.headers", headers={"a": "5"}) == []
 
 
-def test_the_door_and_the_core_agree() -> None:
-    for value in VALUES:
-        if value != "\udcff":  # text comes as UTF-8 or as a LongString
-            assert plain({"a": value}) == plain(storable({"a": value}))
+def test_one_binding_is_known_by_all_that_it_says() -> None:
+    amqp = Amqp()
+    amqp.declare("q")
+    given: list[dict[str, Any]] = [
+        {"a": 1, "b": 2},
+        {"b": 2, "a": 1},
+        {"a": True, "b": 2},
+        {"a": 1.0, "b": 2},
+        {"a": 1},
+        {},
+    ]
+    for arguments in given:
+        amqp.done(commands.Bind("/", Binding("amq.headers", QUEUE, "q", "", arguments), None))
+    exchange = amqp.driver.host().exchanges["amq.headers"]
+    assert [each.arguments for each in exchange.bindings] == [given[0], *given[2:]]
+    amqp.restart()
+    for arguments in given:
+        amqp.unbind(Binding("amq.headers", QUEUE, "q", "", arguments))
+    assert amqp.driver.host().exchanges["amq.headers"].bindings == []
+    amqp.check()
 
 
 def test_what_is_no_number_is_bound_and_never_matches() -> None:

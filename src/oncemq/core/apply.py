@@ -202,7 +202,7 @@ def _moved(state: Partition, record: records.Moved, now_ms: int, places: Places)
             message = record.first_message + offset
             host.messages.store(message, (position,), (length,), 1)
         new_entry = record.first_entry + offset
-        target.add(new_entry, message, 1, sent_ms, 0, group)
+        target.add(new_entry, message, 1, sent_ms, 0, group, record.expires_ms)
         if record.kept:
             target.carry(new_entry, block.deliveries[index], block.failures[index], block.first_delivery_ms[index])
             target.label(new_entry, source.name)
@@ -210,6 +210,9 @@ def _moved(state: Partition, record: records.Moved, now_ms: int, places: Places)
         if not record.kept:
             host.messages.unreference(held)
     source.attempts.void(record.entries)
+    if record.expires_ms:
+        items = range(record.first_entry, record.first_entry + len(record.entries))
+        state.timers.add_all(record.expires_ms, host.number, target.number, timers.EXPIRY, items)
     watch_retention(state, target, now_ms)
     if record.task:
         host.tasks[record.task].moved += len(record.entries)

@@ -22,7 +22,7 @@ PREDECLARED = {
 class Exchange(Piece):
     """One exchange of a virtual host."""
 
-    __slots__ = ("bindings", "host", "matcher", "name", "number", "pieces", "traits")
+    __slots__ = ("by_identity", "host", "matcher", "name", "number", "pieces", "traits")
 
     def __init__(self, host: int, number: int, name: str, traits: dict[str, Any], pieces: Pieces) -> None:
         super().__init__(key_of(EXCHANGE, host, 0, number))
@@ -30,7 +30,12 @@ class Exchange(Piece):
         self.traits = traits
         """type, durable, auto_delete, internal, arguments; policy_name and policy_alternate once a policy was for it"""
         self.matcher: Matcher = matcher_of(traits)
-        self.bindings: list[Binding] = []
+        self.by_identity: dict[tuple[str, str, str, bytes], Binding] = {}
+
+    @property
+    def bindings(self) -> list[Binding]:
+        """All, in the order in which they were made."""
+        return list(self.by_identity.values())
 
     @property
     def alternate(self) -> str | None:
@@ -46,11 +51,11 @@ class Exchange(Piece):
     def bind(self, binding: Binding) -> None:
         """Add a binding that is not there yet."""
         self.touch()
-        self.bindings.append(binding)
+        self.by_identity[binding.identity] = binding
         self.matcher.add(binding)
 
     def unbind(self, binding: Binding) -> None:
         """Take a binding away."""
         self.touch()
-        self.bindings.remove(binding)
+        del self.by_identity[binding.identity]
         self.matcher.remove(binding)

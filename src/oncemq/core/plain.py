@@ -1,6 +1,6 @@
 """Values of AMQP tables as plain data, which the journal gives back as it took it.
 
-A timestamp becomes its seconds, a decimal a float (as the AMQP door's `storable` has them); octets of a kind of their
+A timestamp becomes its seconds, a decimal a float; octets of a kind of their
 own become bytes; text that is no UTF-8 has its strange octets replaced.
 """
 

@@ -145,6 +145,8 @@ class Moved(HostRecord, array_like=True):
     first_message: int
     task: int
     """The move task that did it, or 0."""
+    expires_ms: int
+    """When the entries expire where they are now, or 0."""
 
 
 class DeadLettered(HostRecord, array_like=True):

@@ -133,7 +133,7 @@ def delete_exchange(turn: Turn, command: commands.DeleteExchange, address: Any) 
         turn.answer(address, ExchangeIsDefault())
         return
     if exchange is not None:
-        if command.if_unused and exchange.bindings:
+        if command.if_unused and exchange.by_identity:
             turn.answer(address, ExchangeInUse(command.exchange))
             return
         _drop_exchange(turn, host, exchange.name)
@@ -154,7 +154,7 @@ def bind(turn: Turn, command: commands.Bind, address: Any) -> None:
     refused = _refused_topic(host, command) or _refused_binding(host, binding, command.owner)
     if refused is None:
         exchange = host.exchanges[binding.source]
-        if binding not in exchange.bindings:
+        if binding.identity not in exchange.by_identity:
             _emit_binding(turn, Bound(host.number, exchange.number, binding))
     turn.answer(address, refused or Done())
 
@@ -168,7 +168,7 @@ def unbind(turn: Turn, command: commands.Unbind, address: Any) -> None:
         return
     exchange = host.exchanges.get(binding.source)
     refused = _refused_topic(host, command)
-    if refused is None and exchange is not None and binding in exchange.bindings:
+    if refused is None and exchange is not None and binding.identity in exchange.by_identity:
         _emit_binding(turn, Unbound(host.number, exchange.number, binding))
         _delete_if_done(turn, host, exchange.name)
     turn.answer(address, refused or Done())
@@ -222,7 +222,7 @@ def _unbind_all(turn: Turn, host: Host, goes: Any) -> None:
 
 def _delete_if_done(turn: Turn, host: Host, name: str) -> None:
     exchange = host.exchanges.get(name)
-    if exchange is not None and exchange.traits["auto_delete"] and not exchange.bindings:
+    if exchange is not None and exchange.traits["auto_delete"] and not exchange.by_identity:
         _drop_exchange(turn, host, name)
 
 

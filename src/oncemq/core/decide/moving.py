@@ -1,11 +1,17 @@
-"""Messages from one queue to another, whole: dead letters after too many receives, and what a move task moves."""
+"""Messages from one queue to another, whole: dead letters after too many receives, and what a move task moves.
+
+A message that is moved leaves its own time to live behind, as a dead letter does: that of its new queue holds.
+"""
 
 from oncemq.core.decide.lasting import emit_of_entries, is_durable, rewrite
+from oncemq.core.decide.routing import place_in
 from oncemq.core.host import Host
 from oncemq.core.model import BLOCK_MASK, BLOCK_SHIFT
 from oncemq.core.queue import Queue
 from oncemq.core.records import DELETED, Moved, Removed, Rewritten
 from oncemq.core.turn import Turn
+
+PRIORITY = 0
 
 
 def move(turn: Turn, host: Host, source: Queue, target: Queue, entries: list[int], *, kept: bool, task: int) -> None:
@@ -14,9 +20,11 @@ def move(turn: Turn, host: Host, source: Queue, target: Queue, entries: list[int
     if staying and source.transient_entries:
         staying = [entry for entry in entries if is_durable(source, entry)]
     if staying:
-        first_entry = target.next_entry.get(0, 0)
+        number, first_entry, expires_ms = place_in(turn, target, PRIORITY, None)
         first_message = 0 if kept else host.messages.next
-        turn.emit(Moved(host.number, source.number, staying, target.number, first_entry, kept, first_message, task))
+        turn.emit(
+            Moved(host.number, source.number, staying, number, first_entry, kept, first_message, task, expires_ms)
+        )
     if len(staying) < len(entries):
         durable = dict.fromkeys(staying)
         for entry in entries:
@@ -28,7 +36,7 @@ def _move_across(turn: Turn, host: Host, source: Queue, target: Queue, entry: in
     """From what is transient to what is durable, or back."""
     block, index = source.blocks[entry >> BLOCK_SHIFT], entry & BLOCK_MASK
     message, group = block.message[index], source.group_of(entry)
-    place = (target.number, target.next_entry.get(0, 0), 0)
+    place = place_in(turn, target, PRIORITY, None)
     rewrite(
         turn,
         host,

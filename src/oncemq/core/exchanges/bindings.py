@@ -7,6 +7,7 @@ import msgspec
 
 QUEUE = "queue"
 EXCHANGE = "exchange"
+_in_order = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 class Binding(msgspec.Struct, frozen=True, array_like=True):
@@ -20,6 +21,12 @@ class Binding(msgspec.Struct, frozen=True, array_like=True):
     arguments: dict[str, Any]
     transient: bool = False
     """One of its ends lives no longer than the server."""
+
+    @property
+    def identity(self) -> tuple[str, str, str, bytes]:
+        """What two bindings from one exchange differ in."""
+        arguments = _in_order(self.arguments) if self.arguments else b""
+        return self.kind, self.destination, self.routing_key, arguments
 
     @property
     def target(self) -> tuple[str, str]:

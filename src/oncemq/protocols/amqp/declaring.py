@@ -13,7 +13,6 @@ from oncemq.protocols.amqp.methods import Method
 from oncemq.protocols.amqp.queue_arguments import CHANGE_ARGUMENT, settings_of
 from oncemq.protocols.amqp.replies import REPLY_TO
 from oncemq.protocols.amqp.specification import exchange, queue
-from oncemq.protocols.amqp.storable import storable
 
 if TYPE_CHECKING:
     from oncemq.protocols.amqp.channel import AmqpChannel
@@ -36,7 +35,7 @@ def exchange_declare(channel: "AmqpChannel", method: exchange.ExchangeDeclare, a
         "durable": method.durable,
         "auto_delete": method.auto_delete,
         "internal": method.internal,
-        "arguments": storable(method.arguments),
+        "arguments": method.arguments,
     }
     if not name:
         raise FrameFault(refusals.default_exchange())
@@ -73,7 +72,7 @@ def exchange_bind(channel: "AmqpChannel", method: exchange.ExchangeBind, asked: 
     """exchange.bind"""
     if not method.destination:
         raise FrameFault(refusals.default_exchange())
-    binding = Binding(method.source, EXCHANGE, method.destination, method.routing_key, storable(method.arguments))
+    binding = Binding(method.source, EXCHANGE, method.destination, method.routing_key, method.arguments)
     ok = None if method.no_wait else exchange.ExchangeBindOk()
     refusal = permitting.bind_topic(channel, method.source, method.routing_key)
     command = commands.Bind(channel.connection.host, binding, channel.connection, refusal)
@@ -84,7 +83,7 @@ def exchange_unbind(channel: "AmqpChannel", method: exchange.ExchangeUnbind, ask
     """exchange.unbind"""
     if not method.destination:
         raise FrameFault(refusals.default_exchange())
-    binding = Binding(method.source, EXCHANGE, method.destination, method.routing_key, storable(method.arguments))
+    binding = Binding(method.source, EXCHANGE, method.destination, method.routing_key, method.arguments)
     ok = None if method.no_wait else exchange.ExchangeUnbindOk()
     refusal = permitting.bind_topic(channel, method.source, method.routing_key)
     command = commands.Unbind(channel.connection.host, binding, channel.connection, refusal)
@@ -123,7 +122,7 @@ def queue_declare(channel: "AmqpChannel", method: queue.QueueDeclare, asked: lis
 def queue_bind(channel: "AmqpChannel", method: queue.QueueBind, asked: list[Asked]) -> None:
     """queue.bind"""
     key = method.routing_key if method.queue or method.routing_key else channel.named("")
-    binding = Binding(method.exchange, QUEUE, channel.named(method.queue), key, storable(method.arguments))
+    binding = Binding(method.exchange, QUEUE, channel.named(method.queue), key, method.arguments)
     ok = None if method.no_wait else queue.QueueBindOk()
     refusal = permitting.bind_topic(channel, method.exchange, key)
     command = commands.Bind(channel.connection.host, binding, channel.connection, refusal)
@@ -134,7 +133,7 @@ def queue_unbind(channel: "AmqpChannel", method: queue.QueueUnbind, asked: list[
     """queue.unbind"""
     name = channel.named(method.queue)
     key = method.routing_key if method.queue or method.routing_key else name
-    binding = Binding(method.exchange, QUEUE, name, key, storable(method.arguments))
+    binding = Binding(method.exchange, QUEUE, name, key, method.arguments)
     refusal = permitting.bind_topic(channel, method.exchange, key)
     command = commands.Unbind(channel.connection.host, binding, channel.connection, refusal)
     channel.ask(command, asked, lambda _: queue.QueueUnbindOk(), method.NUMBER)

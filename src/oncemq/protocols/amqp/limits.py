@@ -38,3 +38,6 @@ SHORT_STRING_BYTES: Final = 255
 
 DELIVERY_ROUTES: Final = 1_024
 """Exchange and routing key pairs whose part of a delivery is kept, per consumer."""
+
+LONGEST_MS = 1 << 53
+"""Longer times are this long: 285,000 years."""

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from oncemq.core.plain import plain
 from oncemq.protocols.amqp import refusals
 from oncemq.protocols.amqp.errors import FrameFault
+from oncemq.protocols.amqp.limits import LONGEST_MS
 from oncemq.protocols.amqp.refusals import invalid_argument
 from oncemq.protocols.amqp.specification.queue import QueueDeclare
-from oncemq.protocols.amqp.storable import LONGEST_MS, storable
 from oncemq.protocols.amqp.tables import Value
 
 NUMBERS = {
@@ -38,7 +39,7 @@ VERSIONS = (1, 2)
 
 def settings_of(method: QueueDeclare, host: str) -> dict[str, Any]:
     """The settings that the declaration asks for. FrameFault 406 for a value that cannot be."""
-    arguments = storable(method.arguments)
+    arguments = plain(method.arguments)
     settings: dict[str, Any] = {
         "durable": method.durable,
         "exclusive": method.exclusive,
