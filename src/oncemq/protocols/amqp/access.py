@@ -33,7 +33,7 @@ def _matches(pattern: re.Pattern[str] | None, name: str) -> bool:
 class Access:
     """The rights of one user in one virtual host."""
 
-    __slots__ = ("_patterns", "_permitted", "_topics", "host", "impersonates", "user")
+    __slots__ = ("_patterns", "_permitted", "host", "impersonates", "topics", "user", "writable")
 
     def __init__(self, user: str, host: str, granted: Granted) -> None:
         self.user, self.host = user, host
@@ -47,10 +47,12 @@ class Access:
                 "read": _compiled(given.read),
             }
         self._permitted: dict[Kind, dict[str, bool]] = {"configure": {}, "write": {}, "read": {}}
-        self._topics: dict[tuple[Kind, str], re.Pattern[str] | None] = {}
+        self.writable = self._permitted["write"]
+        """Name → whether it may be written, as far as it was found out: what a publish looks at first."""
+        self.topics: dict[tuple[Kind, str], re.Pattern[str] | None] = {}
         for exchange, topic in granted.topics.items():
-            self._topics["write", exchange] = _compiled(self._with_names(topic.write))
-            self._topics["read", exchange] = _compiled(self._with_names(topic.read))
+            self.topics["write", exchange] = _compiled(self._with_names(topic.write))
+            self.topics["read", exchange] = _compiled(self._with_names(topic.read))
 
     def _with_names(self, pattern: str) -> str:
         """RabbitMQ's variables in patterns of topic permissions."""
@@ -77,9 +79,9 @@ class Access:
 
     def topic_refusal(self, access: Kind, exchange: str, keys: Sequence[str]) -> TopicAccessRefused | None:
         """What the core is to answer if this is a topic exchange; None: all of the keys may be."""
-        if (access, exchange) not in self._topics:
+        if (access, exchange) not in self.topics:
             return None
-        pattern = self._topics[access, exchange]
+        pattern = self.topics[access, exchange]
         for key in keys:
             if not _matches(pattern, key):
                 return TopicAccessRefused(access, key, exchange, self.user)

@@ -57,7 +57,8 @@ class Publisher:
 
     def _run(self, method: BasicPublish, header: bytes) -> Run:
         access = self.channel.connection.access
-        access.check("write", "exchange", method.exchange)
+        if not access.writable.get(method.exchange):
+            access.check("write", "exchange", method.exchange)
         properties.check(header)
         mode = properties.read_delivery_mode(header)
         if mode not in DELIVERY_MODES:
@@ -80,7 +81,7 @@ class Publisher:
             _group(headers),
             properties.read_delivery_mode(header) == properties.PERSISTENT,
             _deduplication(headers),
-            access.topic_refusal("write", method.exchange, keys),
+            access.topic_refusal("write", method.exchange, keys) if access.topics else None,
         )
 
     def _check_user(self, header: bytes) -> None:
