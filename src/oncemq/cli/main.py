@@ -14,6 +14,9 @@ class Subcommands(click.Group):
     modules: ClassVar[dict[str, str]] = {
         "serve": "oncemq.cli.serve",
         "journal": "oncemq.cli.journal",
+        "users": "oncemq.cli.users",
+        "vhosts": "oncemq.cli.vhosts",
+        "permissions": "oncemq.cli.permissions",
         "worker": "oncemq.cli.worker",
     }
 
