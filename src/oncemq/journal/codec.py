@@ -93,6 +93,25 @@ def encode_content(content: Content) -> bytes:
     return CRC.pack(crc32c(rest)) + rest
 
 
+def encode_contents(contents: list[Content]) -> tuple[list[bytes], list[int]]:
+    """Messages as they are stored, in parts that are to be joined, and the length of each.
+
+    Those of a run have the same properties, so what is before a body is summed once; bodies are not copied here.
+    """
+    parts: list[bytes] = []
+    lengths: list[int] = []
+    properties, head, sum_of_head = None, b"", 0
+    for content in contents:
+        if content.properties is not properties:
+            properties = content.properties
+            head = HEAD.pack(len(properties), content.kind) + properties
+            sum_of_head = crc32c(head)
+        body = content.body
+        parts += (CRC.pack(crc32c(body, sum_of_head)) + head, body)
+        lengths.append(CRC.size + len(head) + len(body))
+    return parts, lengths
+
+
 def decode_content(stored: bytes) -> Content:
     """A message from its stored bytes; ContentCorrupt if they are not what was written."""
     if len(stored) < OVERHEAD_BYTES or CRC.unpack_from(stored)[0] != crc32c(stored[CRC.size :]):

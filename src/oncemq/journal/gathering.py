@@ -6,7 +6,7 @@ from functools import partial
 from oncemq.core.apply import Places
 from oncemq.core.model import Content
 from oncemq.core.records import Published, Record, Rewritten
-from oncemq.journal.codec import encode_content, encode_published, encode_record, encode_with_contents
+from oncemq.journal.codec import encode_contents, encode_published, encode_record, encode_with_contents
 
 
 class Gathering:
@@ -36,8 +36,7 @@ class Gathering:
         return None
 
     def _write_contents(self, contents: list[Content], encode: Callable[[list[int]], bytes]) -> Places:
-        stored = [encode_content(content) for content in contents]
-        lengths = [len(each) for each in stored]
+        stored, lengths = encode_contents(contents)
         frame = encode(lengths)
         at = self.position + self.length_bytes + len(frame)
         positions = []

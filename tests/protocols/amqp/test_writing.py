@@ -77,15 +77,3 @@ def test_contents_are_cut_to_frames(size: int) -> None:
     whole = writing.method_frame(2, BasicPublish("", "q")) + data
     (item,) = FrameReader(4_096, greeted=True).feed(whole)
     assert item[3:5] == (header, body)
-
-
-def test_raw_frames_go_to_any_channel() -> None:
-    header = properties.encode(properties.Properties(priority=1), 5)
-    data = writing.method_frame(1, BasicPublish("", "q")) + b"".join(writing.content_frames(1, header, b"hello", 4_096))
-    (item,) = FrameReader(4_096, greeted=True).feed(data)
-    raw = item[-1]
-    assert isinstance(raw, bytes)
-    assert writing.on_channel(raw, 1) is raw
-    for channel in (1, 2, 300):
-        assert writing.on_channel(raw, channel) == writing.one_body_frames(channel, header, b"hello")
-        assert writing.on_channel(raw, channel) == b"".join(writing.content_frames(channel, header, b"hello", 4_096))

@@ -116,13 +116,13 @@ class AmqpChannel:
 
     # What comes in ----------------------------------------------------------------------------------------------
 
-    def publish(self, method: bytes, header: bytes, body: bytes, asked: list[Asked]) -> None:
-        """basic.publish with its content."""
+    def publish(self, method: bytes, header: bytes, bodies: list[bytes], asked: list[Asked]) -> None:
+        """basic.publish with its content; several that differ in nothing but their bodies."""
         if self.deaf:
             return
         if self._settling is not None:
             self.gather(asked)
-        self.publisher.add(method, header, body)
+        self.publisher.add(method, header, bodies)
 
     def acknowledged(self, tag: int, multiple: bool, asked: list[Asked]) -> None:
         """basic.ack."""

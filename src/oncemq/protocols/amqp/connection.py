@@ -22,6 +22,7 @@ from oncemq.protocols.amqp.frames import (
     ACKS,
     BASIC_ACK,
     CONTENT,
+    CONTENTS,
     FAULT,
     FRAME_METHOD,
     HEARTBEAT,
@@ -53,7 +54,7 @@ from oncemq.protocols.amqp.writing import HEARTBEAT_FRAME, method_frame
 if TYPE_CHECKING:
     from oncemq.protocols.amqp.door import AmqpDoor
 
-METHOD_OF_ITEM = {CONTENT: PUBLISH, ACK: BASIC_ACK, ACKS: BASIC_ACK}
+METHOD_OF_ITEM = {CONTENT: PUBLISH, CONTENTS: PUBLISH, ACK: BASIC_ACK, ACKS: BASIC_ACK}
 
 
 class AmqpConnection:
@@ -121,6 +122,10 @@ class AmqpConnection:
 
     def _take(self, item: Item, asked: list[Asked]) -> None:
         if item[0] == CONTENT:
+            channel = self._running_channel(item[1])
+            if channel is not None:
+                channel.publish(item[2], item[3], [item[4]], asked)
+        elif item[0] == CONTENTS:
             channel = self._running_channel(item[1])
             if channel is not None:
                 channel.publish(item[2], item[3], item[4], asked)

@@ -4,15 +4,15 @@
     (METHOD, channel, number, payload)               a method without content; number is class << 16 | method
     (ACK, channel, delivery tag, multiple)           a basic.ack, decoded, as there are so many
     (ACKS, channel, delivery tags)                   many of them one after another, none multiple
-    (CONTENT, channel, method, header, body, raw)    a basic.publish: payloads of its method and of its content header,
-                                                     the body, and the header and body frames as they came, or None
+    (CONTENT, channel, method, header, body)         a basic.publish: payloads of its method and of its content header,
+                                                     and the body
+    (CONTENTS, channel, method, header, bodies)      several of them that differ in their bodies alone
     (HEARTBEAT, 0)
     (FAULT, channel, fault)                          scope "channel": close it, reading goes on; else the last item
 
-Items do not depend on how the bytes are split. A publish is taken in one step, with `raw`, when its three frames follow
-one another and are together no larger than one frame may be; all else (large bodies, empty ones, frames of other
-channels in between) is gathered frame by frame, without `raw`. The bytes of a publish's method are the same from
-message to message, so they can be the key of a cache of routes.
+But for what is one item and what several, items do not depend on how the bytes are split. A publish is taken in one
+step when its three frames follow one another and are together no larger than one frame may be; all else (large bodies,
+empty ones, frames of other channels in between) is gathered frame by frame.
 
 What is held: one unfinished frame or such a publish, and unfinished contents up to UNFINISHED_BYTES.
 """
@@ -40,11 +40,13 @@ ACK: Final = 3
 FAULT: Final = 4
 PROTOCOL: Final = 5
 ACKS: Final = 6
+CONTENTS: Final = 7
 HEARTBEAT: Final = 8
 
 Item = (
     tuple[Literal[1], int, int, bytes]
-    | tuple[Literal[2], int, bytes, bytes, bytes, bytes | None]
+    | tuple[Literal[2], int, bytes, bytes, bytes]
+    | tuple[Literal[7], int, bytes, bytes, list[bytes]]
     | tuple[Literal[3], int, int, bool]
     | tuple[Literal[4], int, FrameFault]
     | tuple[Literal[5], int, bytes]
@@ -102,14 +104,14 @@ class _Content:
 class _Last:
     """The last publish. Of one that comes as the one before did all but the body is known by its first bytes."""
 
-    __slots__ = ("body_at", "channel", "header", "method", "raw_at", "size", "start")
+    __slots__ = ("body_at", "channel", "header", "method", "size", "start")
 
     def __init__(self) -> None:
         self.size = 0
         """Of its three frames; 0 when it has not come twice in a row."""
         self.start = b""
         """Everything before the body, of one that came twice."""
-        self.raw_at = self.body_at = self.channel = 0
+        self.body_at = self.channel = 0
         self.method = self.header = b""
 
 
@@ -192,9 +194,7 @@ class FrameReader:
                 if last.size and data.startswith(last.start, at):
                     finish = at + last.size
                     if finish <= total and data[finish - 1] == FRAME_END:
-                        body, raw = data[at + last.body_at : finish - 1], data[at + last.raw_at : finish]
-                        append((CONTENT, last.channel, last.method, last.header, body, raw))
-                        at = finish
+                        at = self._publishes(data, at, items)
                         continue
                 kind, channel, size, number = _unpack_method(data, at)
                 end = at + size + FRAME_OVERHEAD_BYTES
@@ -225,6 +225,18 @@ class FrameReader:
             at = following
         return at
 
+    def _publishes(self, data: bytes, at: int, items: list[Item]) -> int:
+        """Takes all publishes from `at` on that come as the last one did; returns where they end."""
+        last, total = self._last, len(data)
+        size, start, body_at = last.size, last.start, last.body_at
+        bodies: list[bytes] = []
+        finish = at + size
+        while finish <= total and data[finish - 1] == FRAME_END and data.startswith(start, at):
+            bodies.append(data[at + body_at : finish - 1])
+            at, finish = finish, finish + size
+        items.append((CONTENTS, last.channel, last.method, last.header, bodies))
+        return at
+
     def _publish(self, data: bytes, at: int, end: int, channel: int, items: list[Item]) -> int:
         """Takes the publish at `at`, whose method frame ends at `end`, when it is whole and in three frames; returns
         where it ends, else `at`. Says what `_content_end` says, faster."""
@@ -248,11 +260,11 @@ class FrameReader:
             method, header, last = data[at + 7 : end - 1], data[end + 7 : body_at - 1], self._last
             if method == last.method and header == last.header and channel == last.channel:
                 last.start = data[at : body_at + 7]
-                last.size, last.raw_at, last.body_at = finish - at, end - at, body_at + 7 - at
+                last.size, last.body_at = finish - at, body_at + 7 - at
             else:
                 last.size = 0
             last.method, last.header, last.channel = method, header, channel
-            items.append((CONTENT, channel, method, header, data[body_at + 7 : finish - 1], data[end:finish]))
+            items.append((CONTENT, channel, method, header, data[body_at + 7 : finish - 1]))
             return finish
         return at
 
@@ -308,7 +320,7 @@ class FrameReader:
             elif finish != at:
                 body_at = end + FRAME_OVERHEAD_BYTES + _unpack_head(data, end)[2]
                 header, body = data[end + 7 : body_at - 1], data[body_at + 7 : finish - 1]
-                items.append((CONTENT, channel, payload, header, body, data[end:finish]))
+                items.append((CONTENT, channel, payload, header, body))
             return finish
         if number != BASIC_ACK:
             items.append((METHOD, channel, number, payload))
@@ -401,4 +413,4 @@ class FrameReader:
         del self._contents[channel]
         self._held_bytes -= content.held_bytes
         if not content.discarded:
-            items.append((CONTENT, channel, content.method, content.header or b"", bytes(content.body), None))
+            items.append((CONTENT, channel, content.method, content.header or b"", bytes(content.body)))

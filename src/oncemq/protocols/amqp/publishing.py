@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from oncemq.core.deduplication import DEDUPLICATION_HEADER, GROUP_HEADER
 from oncemq.core.model import CONTENT_AMQP, Content
@@ -36,24 +37,37 @@ class Publisher:
         self.runs: list[Run] = []
         self._last: tuple[bytes, bytes] | None = None
         """Method and properties (without the body's size) of the run that may go on."""
-        self._checked: bytes | None = None
+        self._known: tuple[bytes, bytes] | None = None
+        """The same of the run that was made last, and that run."""
+        self._template: Run
 
-    def add(self, method: bytes, header: bytes, body: bytes) -> None:
-        """One message. FrameFault when it cannot be."""
+    def add(self, method: bytes, header: bytes, bodies: list[bytes]) -> None:
+        """Messages that differ in nothing but their bodies. FrameFault when they cannot be."""
         same = (method, header[12:])
-        route = publish_route(method)
-        if same == self._last and self.runs:
-            self.runs[-1].contents.append(Content(CONTENT_AMQP, route + header, body))
-            return
-        run = self._run(BasicPublish.decode(method), header)
-        if "BCC" in run.headers:
-            header = _without_blind_copies(header)
-        named = with_reply_name(self.channel, header)
-        if named is not header:
-            header, same = named, (method, b"")
-        run.contents.append(Content(CONTENT_AMQP, route + header, body))
-        self.runs.append(run)
-        self._last = same if not run.headers else None
+        if same != self._last or not self.runs:
+            run = self._again(same) if same == self._known else self._run(BasicPublish.decode(method), header)
+            shown = self._shown(run, header)
+            if shown is not header:
+                run.contents += [Content(CONTENT_AMQP, publish_route(method) + shown, body) for body in bodies]
+                self.runs.append(run)
+                self._last = None
+                return
+            self._last = self._known = same
+            self._template = run
+            self.runs.append(run)
+        stored = publish_route(method) + header
+        self.runs[-1].contents += [Content(CONTENT_AMQP, stored, body) for body in bodies]
+
+    def _again(self, same: tuple[bytes, bytes]) -> Run:
+        """A run like the one that was made last; whether the user may is asked anew."""
+        known, access = self._template, self.channel.connection.access
+        access.check("write", "exchange", known.exchange)
+        refused = access.topic_refusal("write", known.exchange, known.keys)
+        return replace(known, contents=[], refusal_if_topic=refused)
+
+    def _shown(self, run: Run, header: bytes) -> bytes:
+        """The content header as consumers see it: itself, unless it says what they must not see or see otherwise."""
+        return with_reply_name(self.channel, _without_blind_copies(header) if "BCC" in run.headers else header)
 
     def _run(self, method: BasicPublish, header: bytes) -> Run:
         access = self.channel.connection.access

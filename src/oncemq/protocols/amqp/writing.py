@@ -11,7 +11,6 @@ from oncemq.protocols.amqp.tables import encode_short_string
 FRAME_END_OCTET: Final = bytes((FRAME_END,))
 _HEAD = Struct(">BHI")
 _END_AND_HEAD = Struct(">BBHI")
-_CHANNEL = Struct(">H")
 _TAG = Struct(">Q")
 pack_tag = _TAG.pack
 
@@ -72,23 +71,6 @@ def content_head(channel: int, header_bytes: int) -> bytes:
 def body_head(channel: int, body_bytes: int) -> bytes:
     """What stands between a content header and a body of that size that is one frame."""
     return _END_AND_HEAD.pack(FRAME_END, FRAME_BODY, channel, body_bytes)
-
-
-def one_body_frames(channel: int, header: bytes, body: bytes) -> bytes:
-    """A content header and its body, not empty, in one frame: what FrameReader gives as `raw`, on any channel."""
-    head = _HEAD.pack(FRAME_HEADER, channel, len(header))
-    return b"".join(
-        (head, header, _END_AND_HEAD.pack(FRAME_END, FRAME_BODY, channel, len(body)), body, FRAME_END_OCTET)
-    )
-
-
-def on_channel(raw: bytes, channel: int) -> bytes:
-    """`raw` of FrameReader for another channel; itself when it came on that one."""
-    number = _CHANNEL.pack(channel)
-    if raw[1:3] == number:
-        return raw
-    body_at = int.from_bytes(raw[3:7], "big") + FRAME_OVERHEAD_BYTES
-    return b"".join((b"\x02", number, raw[3 : body_at + 1], number, raw[body_at + 3 :]))
 
 
 class DeliveryPrefix:
