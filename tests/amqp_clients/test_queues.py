@@ -84,6 +84,16 @@ def test_an_auto_delete_queue_goes_with_its_last_consumer(
     assert not is_there(connection, name)
 
 
+def test_who_deletes_a_queue_is_told_before_its_own_consumer(server: ServerProcess, name: str) -> None:
+    with Wire(server).open(1, 0, "consumer_cancel_notify") as wire:
+        wire.method(1, commands.Queue.Declare(queue=name))
+        wire.method(1, commands.Basic.Consume(queue=name, consumer_tag="tag"))
+        wire.until(commands.Basic.ConsumeOk)
+        wire.method(1, commands.Queue.Delete(queue=name))
+        assert isinstance(wire.read(), commands.Queue.DeleteOk)
+        assert isinstance(wire.read(), commands.Basic.Cancel)
+
+
 def test_a_queue_that_nobody_uses_expires(
     connection: pika.BlockingConnection, channel: BlockingChannel, name: str
 ) -> None:

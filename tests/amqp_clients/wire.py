@@ -64,11 +64,12 @@ class Wire:
             if isinstance(found, kind):
                 return found
 
-    def open(self, channels: int = 1, heartbeat_seconds: int = 0) -> "Wire":
+    def open(self, channels: int = 1, heartbeat_seconds: int = 0, *capabilities: str) -> "Wire":
         """The whole handshake, and channels 1 …"""
+        properties: Any = {"capabilities": dict.fromkeys(capabilities, True)}
         self.send(HEADER)
         self.until(commands.Connection.Start)
-        self.method(0, commands.Connection.StartOk({}, "PLAIN", "\0guest\0guest", "en_US"))
+        self.method(0, commands.Connection.StartOk(properties, "PLAIN", "\0guest\0guest", "en_US"))
         tune = self.until(commands.Connection.Tune)
         self.method(0, commands.Connection.TuneOk(tune.channel_max, tune.frame_max, heartbeat_seconds))
         self.method(0, commands.Connection.Open("/"))

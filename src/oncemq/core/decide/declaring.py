@@ -324,9 +324,8 @@ def remove_queue(turn: Turn, command: commands.RemoveQueue, address: Any) -> Non
     elif command.if_empty and queue.ready:
         turn.answer(address, QueueNotEmpty(command.queue))
     else:
-        ready = queue.ready
+        turn.answer(address, Emptied(queue.ready))  # before its consumers hear of it: some clients wait for this alone
         drop_queue(turn, host, queue)
-        turn.answer(address, Emptied(ready))
 
 
 def drop_queue(turn: Turn, host: Host, queue: Queue) -> None:
