@@ -4,6 +4,7 @@ from typing import Any
 
 import pika
 
+from tests.amqp_clients.clients import until
 from tests.clients.clients import receive
 
 
@@ -25,3 +26,19 @@ def test_a_queue_declared_to_deduplicate(channel: Any, name: str) -> None:
         channel.basic_publish("", name, body, pika.BasicProperties(headers={"x-deduplication-header": 7}))
     assert channel.basic_get(name, auto_ack=True)[2] == b"first"
     assert channel.basic_get(name, auto_ack=True)[0] is None
+
+
+def test_a_message_says_how_long_its_id_is_remembered(channel: Any, name: str) -> None:
+    channel.queue_declare(name, durable=True, arguments={"x-message-deduplication": True})
+    for deduplication, window_ms in (("short", 200), ("long", 60_000)):
+        headers = {"x-deduplication-header": deduplication, "x-cache-ttl": window_ms}
+        channel.basic_publish("", name, b"first", pika.BasicProperties(headers=headers))
+
+    def published_again() -> bool:
+        for deduplication in ("long", "short"):
+            properties = pika.BasicProperties(headers={"x-deduplication-header": deduplication})
+            channel.basic_publish("", name, deduplication.encode(), properties)
+        return bool(channel.queue_declare(name, passive=True).method.message_count > 2)
+
+    until(published_again)
+    assert [channel.basic_get(name, auto_ack=True)[2] for _ in range(4)] == [b"first", b"first", b"short", None]

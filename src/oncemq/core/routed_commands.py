@@ -143,6 +143,8 @@ class Run(msgspec.Struct):
     """Whether it is to outlive the server (delivery mode 2)."""
     deduplication: bytes | None = None
     """Deduplication id, for the queues that look at it."""
+    deduplication_window_ms: int | None = None
+    """How long it is to be remembered; None: as long as the queue says."""
     refusal_if_topic: Refusal | None = None
     """The outcome where the exchange is a topic exchange: who asks may not publish with these keys."""
 

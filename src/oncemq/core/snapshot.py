@@ -133,7 +133,7 @@ def _durable_part(block: Block) -> Block:
 
 
 def _encode_generation(generation: Generation) -> Any:
-    return generation.start_ms, generation.buckets
+    return generation.start_ms, generation.window_ms, generation.buckets
 
 
 def _encode_message_block(block: MessageBlock) -> Any:
@@ -247,11 +247,11 @@ def _load_block(state: Partition, host: int, queue: int, index: int, data: Any) 
 
 
 def _load_generation(state: Partition, host: int, queue: int, index: int, data: Any) -> None:
-    start_ms, buckets = data
+    start_ms, window_ms, buckets = data
     owner = state.hosts_by_number[host].queues_by_number[queue]
-    generation = Generation(KEY.pack(DEDUPLICATION, host, queue, index), start_ms)
+    generation = Generation(KEY.pack(DEDUPLICATION, host, queue, index), start_ms, window_ms)
     generation.buckets = {number: bytearray(rows) for number, rows in buckets.items()}
-    owner.deduplication.generations.append(generation)
+    owner.deduplication.restore(generation)
 
 
 def _load_message_block(state: Partition, host: int, queue: int, index: int, data: Any) -> None:

@@ -118,7 +118,7 @@ def _send_in_group(turn: Turn, host: Host, queue: Queue, message: NewMessage) ->
     if deduplication is None:
         deduplication = sha256(message.content.body).hexdigest().encode()
     key = digest(deduplication, message.group if settings.deduplicates_by_group else None)
-    first = queue.deduplication.first(key, turn.now_ms, settings.deduplication_window_ms)
+    first = queue.deduplication.first(key, turn.now_ms)
     if first is not None:
         return SentMessage(first, True)
     if not fitting(queue, [message.content]):

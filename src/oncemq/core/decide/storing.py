@@ -57,8 +57,8 @@ def _store_once(turn: Turn, host: Host, run: Run, queue: Queue, content: Content
     if given is None:
         given = sha256(content.body).hexdigest().encode()
     key = digest(given, run.group if settings.deduplicates_by_group else None)
-    window_ms = settings.deduplication_window_ms
-    if queue.deduplication.first(key, turn.now_ms, window_ms) is not None:
+    window_ms = run.deduplication_window_ms or settings.deduplication_window_ms
+    if queue.deduplication.first(key, turn.now_ms) is not None:
         return
     delay_ms, group = _way(queue, run, delay_ms)
     places = [place_in(turn, queue, run.priority, run.expiration_ms, delay_ms)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from oncemq.core.deduplication import DEDUPLICATION_HEADER, GROUP_HEADER
+from oncemq.core.deduplication import DEDUPLICATION_HEADER, GROUP_HEADER, WINDOW_HEADER, rounded_window
 from oncemq.core.model import CONTENT_AMQP, Content
 from oncemq.core.outputs import Output
 from oncemq.core.refusals import Refusal as CoreRefusal
@@ -15,6 +15,7 @@ from oncemq.core.routed_commands import Run, copies
 from oncemq.core.routed_outputs import REJECTED, UNROUTED, Outcome, PublishedRuns
 from oncemq.protocols.amqp import errors, properties
 from oncemq.protocols.amqp.errors import FrameFault
+from oncemq.protocols.amqp.limits import LONGEST_MS
 from oncemq.protocols.amqp.queue_arguments import TIMER_MS
 from oncemq.protocols.amqp.refusals import foreign_user_id, invalid_expiration, invalid_message
 from oncemq.protocols.amqp.replies import with_reply_name
@@ -95,6 +96,7 @@ class Publisher:
             _group(headers),
             properties.read_delivery_mode(header) == properties.PERSISTENT,
             _deduplication(headers),
+            _window_ms(headers),
             access.topic_refusal("write", method.exchange, keys) if access.topics else None,
         )
 
@@ -134,6 +136,13 @@ def _group(headers: Table) -> str | None:
 def _deduplication(headers: Table) -> bytes | None:
     given = headers.get(DEDUPLICATION_HEADER)
     return None if given is None else given if isinstance(given, bytes) else str(given).encode()
+
+
+def _window_ms(headers: Table) -> int | None:
+    window_ms = headers.get(WINDOW_HEADER)
+    if not isinstance(window_ms, int) or isinstance(window_ms, bool) or window_ms < 1:
+        return None
+    return rounded_window(min(window_ms, LONGEST_MS))
 
 
 def _expiration_ms(header: bytes) -> int | None:
