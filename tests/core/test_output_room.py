@@ -66,6 +66,22 @@ def test_a_message_larger_than_the_room_goes_alone() -> None:
     amqp.check()
 
 
+def test_what_a_peer_that_does_not_read_could_be_sent_is_for_others() -> None:
+    amqp = Amqp()
+    amqp.declare()
+    amqp.consume(channel="a", owner="one")
+    amqp.ask(commands.GrantRoom("/", "one", 0, True))
+    amqp.publish("1")
+    assert amqp.bodies("a") == []
+    amqp.consume(channel="b", owner="two")
+    assert amqp.bodies("b") == ["1"]
+    amqp.publish("2", "3", "4")
+    assert amqp.bodies("b") == ["2", "3", "4"]
+    amqp.ask(commands.GrantRoom("/", "one", 0))
+    amqp.publish("5", "6")
+    assert len(amqp.bodies("a")) == len(amqp.bodies("b")) == 1
+
+
 def test_a_closed_connection_leaves_nothing_behind() -> None:
     amqp = full_queue()
     amqp.consume(owner="one")

@@ -15,11 +15,18 @@ class Outlet:
     Whoever owns the connection gives them back as it writes them. One message may go beyond.
     """
 
-    __slots__ = ("channels", "room_bytes")
+    __slots__ = ("channels", "held", "room_bytes")
 
     def __init__(self) -> None:
         self.room_bytes = OUTLET_BYTES
+        self.held = False
+        """The peer does not read: what it could be sent is for others, or waits in its queue."""
         self.channels: dict[Channel, None] = {}
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more is to be sent for now."""
+        return self.held or self.room_bytes <= 0
 
 
 class Channel:
@@ -82,7 +89,7 @@ class Consumer:
     @property
     def room(self) -> int:
         """Messages that it may be sent now."""
-        if self.channel.outlet.room_bytes <= 0:
+        if self.channel.outlet.full:
             return 0
         if self.no_ack:
             return UNLIMITED

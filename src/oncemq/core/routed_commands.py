@@ -218,10 +218,13 @@ class LimitChannel(HostCommand):
 
 
 class GrantRoom(HostCommand):
-    """Answers nothing. The connection has written so many bytes of what its consumers were sent."""
+    """Answers nothing. The connection has written so many bytes of what its consumers were sent. `held`: its peer does
+    not read, so they are sent nothing more for now.
+    """
 
     owner: Any
     room_bytes: int
+    held: bool = False
 
 
 class Get(HostCommand):

@@ -45,6 +45,9 @@ class AmqpProtocol(Protocol):
     def due(self) -> list[Any]:
         """What is to be asked after an answer."""
 
+    def hold(self) -> list[Any]:
+        """The peer does not read."""
+
     def written(self) -> list[Any]:
         """What was delivered has been written, and the peer reads."""
 
@@ -224,6 +227,9 @@ class AmqpConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Asyncio's: the peer does not read."""
         self.paused_by_peer = True
+        if not self.closed:
+            for command, address in self.amqp.hold():
+                self.engine.submit(command, address)
         self.read_if_wanted()
 
     def resume_writing(self) -> None:

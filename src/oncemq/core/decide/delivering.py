@@ -197,9 +197,9 @@ def grant_room(turn: Turn, command: commands.GrantRoom, address: Any) -> None:
     outlet = host.outlets.get(command.owner)
     if outlet is None:
         return
-    was_full = outlet.room_bytes <= 0
+    was_full, outlet.held = outlet.full, command.held
     outlet.room_bytes += command.room_bytes
-    if was_full:
+    if was_full and not outlet.full:
         for channel in outlet.channels:
             wake_queues_of(turn, host, channel)
 

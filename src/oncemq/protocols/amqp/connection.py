@@ -81,6 +81,7 @@ class AmqpConnection:
         self.outgoing: list[bytes] = []
         self.written_bytes = 0
         """Of what was delivered, stored bytes for which no room was granted again."""
+        self.held = False
         self.flush: Callable[[], None] = lambda: None
         self.on_bug: Callable[[Exception], None] = lambda error: None
         """Told of what must not have happened, and costs this connection."""
@@ -353,10 +354,17 @@ class AmqpConnection:
         self.closing = self.paused = True
         self._unread = []
 
+    def hold(self) -> list[Asked]:
+        """The peer does not read: deliveries wait with the queues, not here, until what is written is told."""
+        self.held = any(channel.consumers for channel in self.channels.values())
+        return [(GrantRoom(self.host, self, 0, True), None)] if self.held else []
+
     def written(self) -> list[Asked]:
         """What was delivered has been written: consumers may be sent as much again."""
         room_bytes, self.written_bytes = self.written_bytes, 0
-        return [(GrantRoom(self.host, self, room_bytes), None)] if room_bytes and not self.gone else []
+        was_held, self.held = self.held, False
+        granted = (room_bytes or was_held) and not self.gone
+        return [(GrantRoom(self.host, self, room_bytes), None)] if granted else []
 
     def lost(self) -> list[Asked]:
         """The socket is gone: what the connection held goes back."""
