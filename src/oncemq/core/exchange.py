@@ -3,6 +3,7 @@
 from typing import Any
 
 from oncemq.core.exchanges import Binding, Matcher, matcher_of
+from oncemq.core.exchanges.bindings import EXCHANGE as TO_EXCHANGE
 from oncemq.core.model import Piece
 from oncemq.core.pieces import EXCHANGE, Pieces, key_of
 
@@ -22,7 +23,7 @@ PREDECLARED = {
 class Exchange(Piece):
     """One exchange of a virtual host."""
 
-    __slots__ = ("by_identity", "host", "matcher", "name", "number", "pieces", "traits")
+    __slots__ = ("by_identity", "host", "matcher", "name", "number", "onward", "pieces", "traits")
 
     def __init__(self, host: int, number: int, name: str, traits: dict[str, Any], pieces: Pieces) -> None:
         super().__init__(key_of(EXCHANGE, host, 0, number))
@@ -31,6 +32,8 @@ class Exchange(Piece):
         """type, durable, auto_delete, internal, arguments; policy_name and policy_alternate once a policy was for it"""
         self.matcher: Matcher = matcher_of(traits)
         self.by_identity: dict[tuple[str, str, str, bytes], Binding] = {}
+        self.onward = 0
+        """How many of them are to other exchanges."""
 
     @property
     def bindings(self) -> list[Binding]:
@@ -51,11 +54,17 @@ class Exchange(Piece):
     def bind(self, binding: Binding) -> None:
         """Add a binding that is not there yet."""
         self.touch()
+        self.add(binding)
+
+    def add(self, binding: Binding) -> None:
+        """The same, in a state that is being loaded."""
         self.by_identity[binding.identity] = binding
+        self.onward += binding.kind == TO_EXCHANGE
         self.matcher.add(binding)
 
     def unbind(self, binding: Binding) -> None:
         """Take a binding away."""
         self.touch()
         del self.by_identity[binding.identity]
+        self.onward -= binding.kind == TO_EXCHANGE
         self.matcher.remove(binding)

@@ -277,8 +277,7 @@ def _load_exchange(state: Partition, host: int, queue: int, index: int, data: An
     owner = state.hosts_by_number[host]
     exchange = Exchange(host, index, name, traits, state.pieces)
     for binding in msgspec.convert(bindings, list[Binding]):
-        exchange.by_identity[binding.identity] = binding
-        exchange.matcher.add(binding)
+        exchange.add(binding)
     owner.exchanges[name] = owner.exchanges_by_number[index] = exchange
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from oncemq.core.decide.alike import merged, shared_out
 from oncemq.core.decide.dead_lettering import REASON_MAXLEN, dead_letter
 from oncemq.core.decide.lasting import publish as store_run
 from oncemq.core.decide.replying import is_reply, reply
@@ -31,9 +32,17 @@ def publish(turn: Turn, command: Publish, address: Any) -> None:
 
 def publish_runs(turn: Turn, host: Host, runs: list[Run]) -> list[Outcome | list[Outcome]]:
     """An outcome for each run, or one for each message of it."""
-    return [
-        _publish_one_by_one(turn, host, run) if _at_random(host, run) else _publish_run(turn, host, run) for run in runs
-    ]
+    if len(runs) == 1:
+        return [_outcome(turn, host, runs[0])]
+    outcomes: list[Outcome | list[Outcome]] = []
+    for run, of in merged(host, runs):
+        outcome = _outcome(turn, host, run)
+        outcomes += [outcome] if len(of) == 1 else shared_out(outcome, of)
+    return outcomes
+
+
+def _outcome(turn: Turn, host: Host, run: Run) -> Outcome | list[Outcome]:
+    return _publish_one_by_one(turn, host, run) if _at_random(host, run) else _publish_run(turn, host, run)
 
 
 def _at_random(host: Host, run: Run) -> bool:

@@ -25,6 +25,9 @@ MATCHERS: dict[str, type[Matcher]] = {
 }
 """Exchange type, as AMQP names it → how it matches. DELAYED matches as its argument DELAYED_TYPE says."""
 
+BY_KEY = ("direct", "fanout", TOPIC)
+"""Types that do not look at a message's headers."""
+
 
 def matching(traits: dict[str, Any]) -> str | None:
     """The key in MATCHERS of an exchange with these traits; None: there is none."""
@@ -43,4 +46,15 @@ def matcher_of(traits: dict[str, Any]) -> Matcher:
     return matcher
 
 
-__all__ = ["DELAYED", "DELAYED_TYPE", "MATCHERS", "RANDOM", "TOPIC", "Binding", "Matcher", "matcher_of", "matching"]
+__all__ = [
+    "BY_KEY",
+    "DELAYED",
+    "DELAYED_TYPE",
+    "MATCHERS",
+    "RANDOM",
+    "TOPIC",
+    "Binding",
+    "Matcher",
+    "matcher_of",
+    "matching",
+]
