@@ -4,6 +4,8 @@ A producer rarely publishes two messages with equal properties, and a record for
 of a read does.
 """
 
+from msgspec.structs import replace
+
 from oncemq.core.exchange import DEFAULT_EXCHANGE
 from oncemq.core.exchanges import BY_KEY
 from oncemq.core.host import Host
@@ -53,20 +55,7 @@ def _one(runs: list[Run]) -> Run:
     contents: list[Content] = []
     for run in runs:
         contents += run.contents
-    first = runs[0]
-    return Run(
-        first.exchange,
-        first.keys,
-        first.headers,
-        contents,
-        first.priority,
-        first.expiration_ms,
-        first.mandatory,
-        first.group,
-        first.persistent,
-        None,
-        first.refusal_if_topic,
-    )
+    return replace(runs[0], contents=contents)
 
 
 def shared_out(outcome: Outcome | list[Outcome], runs: list[Run]) -> list[Outcome | list[Outcome]]:
