@@ -99,6 +99,8 @@ def test_windows_that_begin_together_are_kept_apart_through_a_checkpoint() -> No
     amqp.driver.begin_checkpoint()
     amqp.driver.publish_checkpoint()
     amqp.restart()
+    for window_ms in (1_000, 2_000, 3_000):
+        amqp.publish("again", deduplication=str(window_ms).encode())
     amqp.driver.advance(2_250)
     for window_ms in (1_000, 2_000, 3_000):
         amqp.publish(str(window_ms), deduplication=str(window_ms).encode(), deduplication_window_ms=window_ms)
