@@ -1,8 +1,10 @@
-"""Where dead letters go: carbon copies, and exchanges that look at headers."""
+"""Where dead letters go, and when: carbon copies, and exchanges that look at headers."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import pytest
 
 from oncemq.core.model import Content
 from tests.core.routed import Amqp, Delivery
@@ -12,6 +14,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     "copied": {"CC": ["copy", 7, "other"]},
     "red": {"colour": "red"},
     "blue": {"colour": "blue"},
+    "slow": {"x-delay": 5_000},
 }
 
 
@@ -118,3 +121,41 @@ def test_an_exchange_for_delayed_messages_that_looks_at_headers_sees_them() -> N
     amqp.publish("red", "blue")
     die(amqp)
     assert amqp.drain("red") == ["red"]
+
+
+def delayed_by_death(amqp: Amqp) -> None:
+    """What dies in `q` or `first` goes through an exchange for delayed messages to `late`."""
+    amqp.exchange("delayed", "x-delayed-message", {"x-delayed-type": "fanout"})
+    for name in ("q", "first"):
+        amqp.declare(name, dead_letter_exchange="delayed")
+    amqp.queue_for("late", "delayed")
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_an_exchange_for_delayed_messages_delays_what_died(durable: bool) -> None:
+    amqp = amqp_with_headers()
+    delayed_by_death(amqp)
+    amqp.publish("slow", "plain", persistent=durable)
+    die(amqp)
+    assert (amqp.drain("late"), amqp.driver.counts("late")) == (["plain"], (0, 0, 1))
+    amqp.driver.advance(5_020)
+    assert amqp.drain("late") == ["slow"]
+    amqp.check()
+
+
+def test_what_waits_survives_a_restart_and_does_not_wait_twice() -> None:
+    amqp = amqp_with_headers()
+    delayed_by_death(amqp)
+    amqp.exchange("first", "x-delayed-message", {"x-delayed-type": "fanout"})
+    amqp.bind("first", "first")
+    amqp.publish("slow", exchange="first")
+    amqp.driver.advance(5_020)
+    die(amqp, "first")
+    assert amqp.drain("late") == ["slow"], "it came by such an exchange"
+    amqp.publish("slow")
+    die(amqp)
+    amqp.restart()
+    assert amqp.drain("late") == []
+    amqp.driver.advance(5_020)
+    assert amqp.drain("late") == ["slow"]
+    amqp.check()

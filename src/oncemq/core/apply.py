@@ -229,7 +229,9 @@ def _dead_lettered(state: Partition, record: records.DeadLettered, now_ms: int, 
         host.messages.set_afterlife(record.first_message, record.afterlife)
     for number, entry, expires_ms in record.queues:
         target = host.queues_by_number[number]
-        target.add(entry, record.first_message, 1, now_ms, 0, None, expires_ms)
+        target.add(entry, record.first_message, 1, now_ms, record.due_ms, None, expires_ms)
+        if record.due_ms:
+            state.timers.add(record.due_ms, host.number, number, timers.ENTRY, entry)
         if expires_ms:
             state.timers.add(expires_ms, host.number, number, timers.EXPIRY, entry)
         watch_retention(state, target, now_ms)
@@ -245,7 +247,9 @@ def _rewritten(state: Partition, record: records.Rewritten, now_ms: int, places:
         host.messages.set_afterlife(record.first_message, record.afterlife)
     for number, entry, expires_ms in record.queues:
         queue = host.queues_by_number[number]
-        queue.add(entry, record.first_message, 1, record.sent_ms, 0, record.group, expires_ms)
+        queue.add(entry, record.first_message, 1, record.sent_ms, record.due_ms, record.group, expires_ms)
+        if record.due_ms:
+            state.timers.add(record.due_ms, host.number, number, timers.ENTRY, entry)
         queue.carry(entry, record.deliveries, record.failures, record.first_delivery_ms)
         if record.source is not None:
             queue.label(entry, record.source)

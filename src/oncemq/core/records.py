@@ -160,6 +160,8 @@ class DeadLettered(HostRecord, array_like=True):
     first_message: int
     queues: list[tuple[int, int, int]]
     afterlife: Afterlife
+    due_ms: int
+    """When the entries are ready; 0: now."""
 
 
 class Rewritten(HostRecord, array_like=True):
@@ -170,6 +172,7 @@ class Rewritten(HostRecord, array_like=True):
     first_message: int
     queues: list[tuple[int, int, int]]
     sent_ms: int
+    due_ms: int
     group: str | None
     afterlife: Afterlife | None
     source: str | None

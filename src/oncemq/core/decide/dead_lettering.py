@@ -7,7 +7,7 @@ rejection in it (a message that would come back to a queue where it expired) end
 from typing import Any
 
 from oncemq.core.decide.lasting import emit_of_entries, is_durable, rewrite
-from oncemq.core.decide.routing import place_in, route
+from oncemq.core.decide.routing import delay_ms, delays, place_in, route
 from oncemq.core.exchange import DEFAULT_EXCHANGE
 from oncemq.core.host import Host
 from oncemq.core.model import (
@@ -44,25 +44,32 @@ def dead_letter(turn: Turn, host: Host, queue: Queue, entries: list[int], reason
         found = route(host, exchange, afterlife.routing_keys, headers)
         targets = [each for each in found if not _loops(afterlife, each)]
         priority = entry >> PRIORITY_SHIFT
-        places = [place_in(turn, each, priority, None) for each in targets]
-        _bury(turn, host, queue, entry, places, afterlife)
+        again = any(delays(host, death.exchange) for death in afterlife.deaths)  # it waited once
+        waits_ms = 0 if again else delay_ms(host, exchange, headers)
+        places = [place_in(turn, each, priority, None, waits_ms) for each in targets]
+        _bury(turn, host, queue, entry, places, afterlife, turn.now_ms + waits_ms if waits_ms else 0)
         for target in targets:
             turn.wake(host, target)
 
 
 def _bury(
-    turn: Turn, host: Host, queue: Queue, entry: int, places: list[tuple[int, int, int]], afterlife: Afterlife
+    turn: Turn,
+    host: Host,
+    queue: Queue,
+    entry: int,
+    places: list[tuple[int, int, int]],
+    afterlife: Afterlife,
+    due_ms: int,
 ) -> None:
     durable = not queue.transient and is_durable(queue, entry)
     across = [place for place in places if place[0] >= TRANSIENT_QUEUE] if durable else places
     if across:
         content = turn.content(host, queue.blocks[entry >> BLOCK_SHIFT].message[entry & BLOCK_MASK])
-        rewrite(
-            turn, host, Rewritten(host.number, 0, across, turn.now_ms, None, afterlife, None, 0, 0, 0, 0, [content])
-        )
+        record = Rewritten(host.number, 0, across, turn.now_ms, due_ms, None, afterlife, None, 0, 0, 0, 0, [content])
+        rewrite(turn, host, record)
     if durable:
         staying = [place for place in places if place[0] < TRANSIENT_QUEUE]
-        turn.emit(DeadLettered(host.number, queue.number, entry, host.messages.next, staying, afterlife))
+        turn.emit(DeadLettered(host.number, queue.number, entry, host.messages.next, staying, afterlife, due_ms))
     else:
         emit_of_entries(turn, queue, Removed(host.number, queue.number, [(entry, 1)], DELETED))
 

@@ -45,6 +45,7 @@ def _move_across(turn: Turn, host: Host, source: Queue, target: Queue, entry: in
             0,
             [place],
             block.sent_ms[index] if kept and not target.fifo else turn.now_ms,
+            0,
             source.group_names[group] if group else None,
             host.messages.afterlife(message) if kept else None,
             source.name if kept else None,

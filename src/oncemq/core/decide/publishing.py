@@ -9,20 +9,17 @@ from oncemq.core.decide.dead_lettering import REASON_MAXLEN, dead_letter
 from oncemq.core.decide.lasting import publish as store_run
 from oncemq.core.decide.replying import is_reply, reply
 from oncemq.core.decide.room import fitting
-from oncemq.core.decide.routing import place_in, route
+from oncemq.core.decide.routing import delay_ms, place_in, route
 from oncemq.core.decide.storing import store
 from oncemq.core.exchange import DEFAULT_EXCHANGE
-from oncemq.core.exchanges import DELAYED, RANDOM, TOPIC
+from oncemq.core.exchanges import RANDOM, TOPIC
 from oncemq.core.host import Host
-from oncemq.core.limits import DELAY_MS
 from oncemq.core.queue import Queue
 from oncemq.core.refusals import DiskNearlyFull, Refusal
 from oncemq.core.routed_commands import Publish, Run
 from oncemq.core.routed_outputs import REJECTED, ROUTED, UNROUTED, Outcome, PublishedRuns
 from oncemq.core.routed_refusals import ExchangeDoesNotExist, ExchangeIsInternal
 from oncemq.core.turn import Turn
-
-DELAY_HEADER = "x-delay"
 
 
 def publish(turn: Turn, command: Publish, address: Any) -> None:
@@ -59,15 +56,6 @@ def _publish_one_by_one(turn: Turn, host: Host, run: Run) -> Outcome | list[Outc
     return outcomes if any(outcomes) else ROUTED
 
 
-def _delay_ms(host: Host, run: Run) -> int:
-    """What an exchange for delayed messages is told."""
-    exchange = host.exchanges.get(run.exchange)
-    delay_ms = run.headers.get(DELAY_HEADER) if run.headers else None
-    if exchange is None or exchange.traits["type"] != DELAYED or not isinstance(delay_ms, int):
-        return 0
-    return min(max(0, delay_ms), DELAY_MS)
-
-
 def refused_exchange(host: Host, run: Run) -> Refusal | None:
     """Why nothing can be published there in this way."""
     if run.exchange != DEFAULT_EXCHANGE:
@@ -100,7 +88,7 @@ def _publish_run(turn: Turn, host: Host, run: Run) -> Outcome:
         return UNROUTED
     taken = [fitting(queue, run.contents) for queue in queues]
     if min(taken) >= len(run.contents):
-        store(turn, host, run, queues, _delay_ms(host, run))
+        store(turn, host, run, queues, delay_ms(host, run.exchange, run.headers))
         return ROUTED
     _publish_in_part(turn, host, run, queues, taken)
     return REJECTED + min(taken)
@@ -114,7 +102,13 @@ def _publish_in_part(turn: Turn, host: Host, run: Run, queues: list[Queue], take
     for end in sorted({count, *(each for each in taken if each < count)}):
         taking = [queue for queue, its in zip(queues, taken, strict=True) if its >= end]
         if end > at and taking:
-            store(turn, host, replace(run, contents=run.contents[at:end]), taking, _delay_ms(host, run))
+            store(
+                turn,
+                host,
+                replace(run, contents=run.contents[at:end]),
+                taking,
+                delay_ms(host, run.exchange, run.headers),
+            )
         at = end
     for queue, its in zip(queues, taken, strict=True):
         if its < count and queue.settings.overflow == "reject-publish-dlx":

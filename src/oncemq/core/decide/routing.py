@@ -4,11 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from oncemq.core.exchange import DEFAULT_EXCHANGE
+from oncemq.core.exchanges import DELAYED
 from oncemq.core.exchanges.bindings import QUEUE
 from oncemq.core.host import Host
+from oncemq.core.limits import DELAY_MS
 from oncemq.core.model import PRIORITY_SHIFT
 from oncemq.core.queue import Queue
 from oncemq.core.turn import Turn
+
+DELAY_HEADER = "x-delay"
 
 
 def route(host: Host, exchange: str, keys: Sequence[str], headers: Mapping[str, Any]) -> list[Queue]:
@@ -42,6 +46,20 @@ def _follow(
             found[destination] = None
         else:
             _follow(host, destination, key, headers, found, seen)
+
+
+def delays(host: Host, name: str) -> bool:
+    """Whether the exchange is one for delayed messages."""
+    exchange = host.exchanges.get(name)
+    return exchange is not None and exchange.traits["type"] == DELAYED
+
+
+def delay_ms(host: Host, name: str, headers: Mapping[str, Any]) -> int:
+    """What an exchange for delayed messages is told."""
+    asked = headers.get(DELAY_HEADER) if headers else None
+    if not isinstance(asked, int) or not delays(host, name):
+        return 0
+    return min(max(0, asked), DELAY_MS)
 
 
 def place_in(
