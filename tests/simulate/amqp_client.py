@@ -66,6 +66,8 @@ class ClientChannel:
         self.transaction = Transaction()
         self.set_aside: dict[int, Hold] = {}
         """What the open transaction has settled."""
+        self.committing: deque[Transaction] = deque()
+        """Those whose commit is not answered."""
         self.awaited: deque[tuple[int, tuple[int, ...], Callable[[wire.Heard], None]]] = deque()
         """When it was asked, the methods that may answer, and what follows."""
         self.closing = False
@@ -140,10 +142,18 @@ class AmqpClient:
             self._returned(channel, heard)
         elif heard.method == wire.CHANNEL_CLOSE:
             if not channel.offended:
-                raise Broken(f"the server closed the channel: {wire.decoded(heard).reply_text}")
+                self._refused(channel, wire.decoded(heard).reply_text)
             channel.refused = True
         else:
             self._answered(channel, heard)
+
+    def _refused(self, channel: ClientChannel, reply_text: str) -> None:
+        """A queue has no room for all of a transaction."""
+        if "partial tx completion" not in reply_text or not channel.committing:
+            raise Broken(f"the server closed the channel: {reply_text}")
+        self.ledger.commit_refused(channel.committing.popleft())
+        self._end(channel, failed=False)
+        channel.offended = True
 
     def _answered(self, channel: ClientChannel, heard: wire.Heard) -> None:
         asked_at, methods, then = channel.awaited.popleft()
@@ -167,11 +177,12 @@ class AmqpClient:
         tags = [each for each in channel.unconfirmed if each == tag or (multiple and each <= tag)]
         if tag not in channel.unconfirmed:
             raise Broken(f"a confirm for {tag}, which is not awaited")
-        if heard.method == wire.NACKED:
-            raise Broken(f"{channel.unconfirmed[tag][1].id} was refused")
         for each in tags:
             asked_at, message = channel.unconfirmed.pop(each)
             self._certain_before(asked_at)
+            if heard.method == wire.NACKED:
+                self.ledger.refused(message)
+                continue
             if not ROUTES[message.route].queues and message.id not in channel.returned:
                 raise Broken(f"{message.id} was confirmed, and not returned before")
             self.ledger.confirmed(message)
@@ -319,7 +330,13 @@ class AmqpClient:
         """tx.commit"""
         transaction, channel.transaction, channel.set_aside = channel.transaction, Transaction(), {}
         self.ledger.ask_commit(transaction, self.runtime.decided_since_ms)
-        self.ask(channel, commands.Tx.Commit(), wire.COMMIT_OK, then=lambda _: self.ledger.committed(transaction))
+        channel.committing.append(transaction)
+        self.ask(
+            channel,
+            commands.Tx.Commit(),
+            wire.COMMIT_OK,
+            then=lambda _: self.ledger.committed(channel.committing.popleft()),
+        )
 
     def rollback(self, channel: ClientChannel) -> None:
         """tx.rollback: what was settled is held again."""

@@ -27,6 +27,8 @@ class QueueTraits(NamedTuple):
     ttl_ms: int | None = None
     length_max: int | None = None
     durable: bool = True
+    refuses: bool = False
+    """When it is full."""
 
 
 DEAD_LETTERS = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": DEAD}
@@ -41,6 +43,7 @@ QUEUES = {
     "delayed": QueueTraits({}),
     "fan-0": QueueTraits({}),
     "fan-1": QueueTraits({"x-max-priority": 3}, priority_max=3),
+    "full": QueueTraits({"x-max-length": 5, "x-overflow": "reject-publish"}, refuses=True),
     "passing": QueueTraits({"x-dead-letter-exchange": "deaths"}, True, durable=False),
 }
 EXCHANGES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -71,7 +74,10 @@ class Route(NamedTuple):
 
 
 ROUTES = {
-    **{name: Route("", name, (name,)) for name in ("plain", "urgent", "retry", "short", "brief", "once", "passing")},
+    **{
+        name: Route("", name, (name,))
+        for name in ("plain", "urgent", "retry", "short", "brief", "once", "full", "passing")
+    },
     "all": Route("all", "any", ("fan-0", "fan-1", "retry", "passing")),
     "later": Route("later", "delayed", ("delayed", "fan-0")),
     "topics": Route("topics", "a.b", ("fan-1", "urgent")),
@@ -99,6 +105,11 @@ class Message:
     place: int = -1
     """What was published before what; -1: it is nowhere."""
     copies: list[Copy] = field(default_factory=list, repr=False)
+
+    @property
+    def refusable(self) -> bool:
+        """Whether a full queue may refuse it."""
+        return any(QUEUES[queue].refuses for queue in ROUTES[self.route].queues)
 
     @property
     def deduplicated(self) -> bool:

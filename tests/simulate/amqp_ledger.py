@@ -100,6 +100,13 @@ class AmqpLedger:
         self.hits["AMQP: publishes confirmed"] += 1
         self.hits["AMQP: publishes to several queues confirmed"] += len(message.copies) > 1
 
+    def refused(self, message: Message) -> None:
+        """Its publisher was told that a queue is too full for it."""
+        if message.state == STORED or not message.refusable:
+            raise Broken(f"{message.id} was refused")
+        message.state = NEVER
+        self.hits["AMQP: publishes refused by a full queue"] += 1
+
     def never(self, messages: Iterable[Message]) -> None:
         """They were not published after all."""
         for message in messages:
@@ -263,6 +270,16 @@ class AmqpLedger:
         self.hits["AMQP: transactions committed"] += 1
         if transaction.messages and transaction.settled:
             self.hits["AMQP: transactions that publish and settle committed"] += 1
+
+    def commit_refused(self, transaction: Transaction) -> None:
+        """A queue is too full for a part of it: nothing of it happened, and its channel is closed."""
+        if not any(message.refusable for message in transaction.messages):
+            raise Broken(f"a commit was refused: {transaction}")
+        self.unanswered.remove(transaction)
+        self.never(transaction.messages)
+        for hold, _ in transaction.settled:
+            hold.copy.may_be_gone = hold.copy.rejected = False
+        self.hits["AMQP: transactions refused whole"] += 1
 
     def rolled_back(self, transaction: Transaction) -> None:
         """tx.rollback, or the channel's end: nothing of it happened. Its holds are for the channel to return."""

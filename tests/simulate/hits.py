@@ -78,6 +78,8 @@ OTHER = (
     "AMQP: requeued messages delivered before later ones",
     "AMQP: deliveries out of the order of publishing, by priority",
     "AMQP: channels ended that held messages",
+    "AMQP: publishes refused by a full queue",
+    "AMQP: transactions refused whole",
     "AMQP: messages received through SQS",
     "AMQP: messages deleted through SQS",
     "AMQP: transient messages gone with a crash",
