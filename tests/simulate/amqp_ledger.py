@@ -108,9 +108,10 @@ class AmqpLedger:
         self.hits["AMQP: publishes refused by a full queue"] += 1
 
     def never(self, messages: Iterable[Message]) -> None:
-        """They were not published after all."""
+        """They were not published after all, unless they were sent again meanwhile."""
         for message in messages:
-            message.state = NEVER
+            if message.attempts == 1:
+                message.state = NEVER
 
     # Deliveries -------------------------------------------------------------------------------------------------
 
