@@ -6,7 +6,9 @@ from oncemq.core.system_outputs import Granted
 from oncemq.core.user import Permission, TopicPermission
 from oncemq.protocols.amqp import access
 from oncemq.protocols.amqp.access import NOTHING, Access
+from oncemq.protocols.amqp.door import AmqpDoor
 from oncemq.protocols.amqp.errors import FrameFault
+from oncemq.protocols.passwords import Passwords
 
 
 def of(configure: str = "", write: str = "", read: str = "", **topics: tuple[str, str]) -> Access:
@@ -76,6 +78,22 @@ def test_topic_permissions() -> None:
     assert given.topic_refusal("write", "another", ["no"]) is None
     assert of(t=("", "")).topic_refusal("write", "t", ["a"]) is not None
     assert of(t=("", "")).topic_refusal("write", "t", [""]) is None
+
+
+def test_connections_that_were_told_the_same_share_it() -> None:
+    door = AmqpDoor(Passwords(bytes(32), lambda job, done: None), bytes(32))
+
+    def told(write: str) -> Granted:
+        return Granted([], Permission("", write, ""), {})
+
+    first = door.access("u", "/", told("a"))
+    assert door.access("u", "/", told("a")) is first
+    others = [door.access("v", "/", told("a")), door.access("u", "w", told("a")), door.access("u", "/", told("b"))]
+    assert [(each.user, each.host, each.permits("write", "a")) for each in others] == [
+        ("v", "/", True),
+        ("u", "w", True),
+        ("u", "/", False),
+    ]
 
 
 def test_a_pattern_that_is_none_with_the_name_in_it_permits_nothing() -> None:

@@ -13,7 +13,7 @@ from oncemq.core.refusals import Refusal as CoreRefusal
 from oncemq.core.routed_commands import CloseConnection, GrantRoom
 from oncemq.core.system_outputs import Expelled, Granted
 from oncemq.protocols.amqp import errors, handshake
-from oncemq.protocols.amqp.access import NOTHING, Access
+from oncemq.protocols.amqp.access import NOTHING
 from oncemq.protocols.amqp.asked import Answer, Asked
 from oncemq.protocols.amqp.channel import AmqpChannel
 from oncemq.protocols.amqp.errors import FrameFault, Refusal
@@ -305,7 +305,7 @@ class AmqpConnection:
 
     def _told(self, output: Output | CoreRefusal) -> None:
         if isinstance(output, Granted):
-            self.access = Access(self.user, self.host, output)
+            self.access = self.door.access(self.user, self.host, output)
         elif isinstance(output, Expelled):
             self.close(errors.expelled(output.what, output.name))
 

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from oncemq.core.host import DEFAULT_HOST
+from oncemq.core.system_outputs import Granted
+from oncemq.protocols.amqp.access import Access
 from oncemq.protocols.amqp.certificates import Certificate, user_of
 from oncemq.protocols.amqp.connection import AmqpConnection
 from oncemq.protocols.passwords import Passwords
 
 NAME_BYTES = 16
+ACCESSES_SHARED = 1_000
+"""Users in virtual hosts whose connections share what was found out; when there are more, all are forgotten."""
 
 
 class AmqpDoor:
@@ -38,6 +42,7 @@ class AmqpDoor:
         """Who may log in from this machine only."""
         self.login_from = login_from
         """How certificates name their users; None: clients are not asked for one."""
+        self._accesses: dict[tuple[str, str], tuple[Granted, Access]] = {}
         self.product, self.version = product, version
         self.heartbeat_seconds = heartbeat_seconds
 
@@ -46,6 +51,15 @@ class AmqpDoor:
         takes = certificate is not None and self.login_from is not None
         user = user_of(certificate, self.login_from) if takes and certificate and self.login_from else ""
         return AmqpConnection(self, peer_is_loopback, user if takes else None)
+
+    def access(self, user: str, host: str, granted: Granted) -> Access:
+        """What the user may do there; the same for all its connections that were told the same."""
+        shared = self._accesses.get((user, host))
+        if shared is None or shared[0] != granted:
+            if len(self._accesses) >= ACCESSES_SHARED:
+                self._accesses.clear()
+            shared = self._accesses[user, host] = (granted, Access(user, host, granted))
+        return shared[1]
 
     def _new_name(self) -> str:
         self._names += 1

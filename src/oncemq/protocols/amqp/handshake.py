@@ -13,7 +13,6 @@ from oncemq.core.refusals import Refusal as CoreRefusal
 from oncemq.core.system_commands import FindUser, OpenConnection
 from oncemq.core.system_outputs import Granted, UserInfo
 from oncemq.protocols.amqp import errors
-from oncemq.protocols.amqp.access import Access
 from oncemq.protocols.amqp.asked import Answer, Asked
 from oncemq.protocols.amqp.errors import FrameFault
 from oncemq.protocols.amqp.limits import CHANNELS_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MIN
@@ -156,6 +155,6 @@ def _opened(connection: "AmqpConnection", output: Output | CoreRefusal) -> None:
     assert isinstance(output, Granted)
     if connection.state != OPEN:  # the server is about to end
         return
-    connection.access = Access(connection.user, connection.host, output)
+    connection.access = connection.door.access(connection.user, connection.host, output)
     connection.send(0, ConnectionOpenOk())
     connection.resume(RUNNING)
