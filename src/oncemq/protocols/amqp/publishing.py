@@ -14,6 +14,7 @@ from oncemq.core.refusals import Refusal as CoreRefusal
 from oncemq.core.routed_commands import Run, copies
 from oncemq.core.routed_outputs import REJECTED, UNROUTED, Outcome, PublishedRuns
 from oncemq.protocols.amqp import errors, properties
+from oncemq.protocols.amqp.access import Access
 from oncemq.protocols.amqp.errors import FrameFault
 from oncemq.protocols.amqp.limits import LONGEST_MS
 from oncemq.protocols.amqp.queue_arguments import TIMER_MS
@@ -41,12 +42,15 @@ class Publisher:
         self._known: tuple[bytes, bytes] | None = None
         """The same of the run that was made last, and that run."""
         self._template: Run
+        self._access: Access
+        """What the user might do when it was made: when that has changed, it is made anew."""
 
     def add(self, method: bytes, header: bytes, bodies: list[bytes]) -> None:
         """Messages that differ in nothing but their bodies. FrameFault when they cannot be."""
         same = (method, header[12:])
         if same != self._last or not self.runs:
-            run = self._again(same) if same == self._known else self._run(BasicPublish.decode(method), header)
+            known = same == self._known and self._access is self.channel.connection.access
+            run = replace(self._template, contents=[]) if known else self._run(BasicPublish.decode(method), header)
             shown = self._shown(run, header)
             if shown is not header:
                 run.contents += [Content(CONTENT_AMQP, publish_route(method) + shown, body) for body in bodies]
@@ -54,17 +58,10 @@ class Publisher:
                 self._last = None
                 return
             self._last = self._known = same
-            self._template = run
+            self._template, self._access = run, self.channel.connection.access
             self.runs.append(run)
         stored = publish_route(method) + header
         self.runs[-1].contents += [Content(CONTENT_AMQP, stored, body) for body in bodies]
-
-    def _again(self, same: tuple[bytes, bytes]) -> Run:
-        """A run like the one that was made last; whether the user may is asked anew."""
-        known, access = self._template, self.channel.connection.access
-        access.check("write", "exchange", known.exchange)
-        refused = access.topic_refusal("write", known.exchange, known.keys)
-        return replace(known, contents=[], refusal_if_topic=refused)
 
     def _shown(self, run: Run, header: bytes) -> bytes:
         """The content header as consumers see it: itself, unless it says what they must not see or see otherwise."""
