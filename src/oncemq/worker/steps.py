@@ -13,6 +13,7 @@ process started anew with the same environment goes on. Not armed, a step costs 
 import itertools
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from typing import Final
 
@@ -74,7 +75,9 @@ def reach(step: str, connection: Connection | None = None) -> None:
         assert connection is not None, f"{step} has no connection to lose"
         connection.invalidate()
         raise ConnectionLost(step)
-    os.kill(os.getpid(), signal.SIGKILL if action == "kill" else signal.SIGSTOP)
+    # To this thread, for the whole process: sent to the process, it may be taken by another thread, and this one was seen to
+    # run on for a moment, past the step.
+    signal.pthread_kill(threading.get_ident(), signal.SIGKILL if action == "kill" else signal.SIGSTOP)
 
 
 def _first() -> bool:
