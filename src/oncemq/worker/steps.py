@@ -75,8 +75,8 @@ def reach(step: str, connection: Connection | None = None) -> None:
         assert connection is not None, f"{step} has no connection to lose"
         connection.invalidate()
         raise ConnectionLost(step)
-    # To this thread, for the whole process: sent to the process, it may be taken by another thread, and this one was seen to
-    # run on for a moment, past the step.
+    # To this thread, for the whole process: sent to the process, it may be taken by another thread, and this one
+    # was seen to run on for a moment, past the step.
     signal.pthread_kill(threading.get_ident(), signal.SIGKILL if action == "kill" else signal.SIGSTOP)
 
 
