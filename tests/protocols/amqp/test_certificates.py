@@ -1,4 +1,4 @@
-"""Names in certificates, as Python's ssl gives them, and as RabbitMQ writes them."""
+"""Names in certificates, as Python's ssl gives them, and as Debian's rabbitmq-server was seen to write them."""
 
 from typing import Any
 
@@ -26,7 +26,9 @@ CASES = [
     (certificate((("organizationName", 'Shop, Inc. "x" <y>;\\+='),)), 'O=Shop\\, Inc. \\"x\\" \\<y\\>\\;\\\\\\+=', ""),
     (certificate((("commonName", "#one "),)), "CN=\\#one\\ ", "#one "),
     (certificate((("commonName", " "),)), "CN=\\ ", " "),
-    (certificate((("UID", "u"),), (("emailAddress", "a@b"),)), "EMAILADDRESS=a@b,UID=u", ""),
+    (certificate((("userId", "u"),), (("emailAddress", "a@b"),)), "EMAILADDRESS=a@b,UID=u", ""),
+    (certificate((("streetAddress", "S 1"),), (("1.2.3.4", "x"),)), "1.2.3.4=x,2.5.4.9=S 1", ""),
+    (certificate((("commonName", "ä~\n"),)), "CN=\\C3\\A4\\7E\\0A", "ä~\n"),
     (certificate(), "", ""),
     ({}, "", ""),
 ]

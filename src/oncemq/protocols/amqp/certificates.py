@@ -18,7 +18,7 @@ SHORT_TYPES = {
     "generationQualifier": "GENERATIONQUALIFIER",
     "localityName": "L",
     "stateOrProvinceName": "ST",
-    "streetAddress": "STREET",
+    "streetAddress": "2.5.4.9",
     "organizationName": "O",
     "organizationalUnitName": "OU",
     "title": "TITLE",
@@ -27,7 +27,10 @@ SHORT_TYPES = {
     "pseudonym": "PSEUDONYM",
     "domainComponent": "DC",
     "emailAddress": "EMAILADDRESS",
+    "userId": "UID",
 }
+"""Types as Python names them → as RabbitMQ does, which has no name for a street."""
+FIRST_SHOWN, LAST_SHOWN = 32, 125
 ESCAPED = frozenset(',+"\\<>;')
 
 
@@ -44,10 +47,16 @@ def _attribute(kind: str, value: str) -> str:
 
 
 def _escaped(value: str) -> str:
-    """RFC 4514, section 2.4."""
-    text = "".join("\\" + each if each in ESCAPED else each for each in value)
+    """RFC 4514, section 2.4; and as octets what RabbitMQ writes so."""
+    text = "".join(_shown(octet) for octet in value.encode("utf-8", "replace"))
     if text.startswith((" ", "#")):
         text = "\\" + text
     if len(value) > 1 and value.endswith(" "):
         text = text[:-1] + "\\ "
     return text
+
+
+def _shown(octet: int) -> str:
+    if octet < FIRST_SHOWN or octet > LAST_SHOWN:
+        return f"\\{octet:02X}"
+    return "\\" + chr(octet) if chr(octet) in ESCAPED else chr(octet)
