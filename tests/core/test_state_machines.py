@@ -86,7 +86,7 @@ def no_barrier(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def no_deduplication(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Deduplication, "first", lambda self, key, now_ms, window_ms: None)
+    monkeypatch.setattr(Deduplication, "first", lambda self, key, now_ms: None)
 
 
 def no_turn_of_groups(monkeypatch: pytest.MonkeyPatch) -> None:

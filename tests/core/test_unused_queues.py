@@ -1,5 +1,6 @@
 """x-expires: a queue goes when it was not used for so long."""
 
+from oncemq.core import routed_commands as commands
 from tests.core.routed import Amqp
 
 
@@ -21,7 +22,13 @@ def test_it_goes_when_it_is_not_used() -> None:
 def test_gets_receives_and_declarations_keep_it() -> None:
     amqp = Amqp()
     amqp.declare("q", expires_ms=1_600)
-    for use in (amqp.get, lambda: amqp.declare("q", expires_ms=1_600), amqp.driver.receive):
+    passive = commands.DeclareQueue("/", "q", None, None)
+    for use in (
+        amqp.get,
+        lambda: amqp.declare("q", expires_ms=1_600),
+        lambda: amqp.ask(passive),  # as in RabbitMQ
+        amqp.driver.receive,
+    ):
         amqp.driver.advance(1_200)
         use()
     amqp.driver.advance(1_200)

@@ -240,7 +240,7 @@ def declare_queue(turn: Turn, command: commands.DeclareQueue, address: Any) -> N
     if queue is not None and queue.owner not in (None, command.owner):
         turn.answer(address, QueueLocked(name))
         return
-    if queue is not None and command.settings is not None:
+    if queue is not None:
         used(turn, queue)
     if command.settings is None:
         answer = QueueDoesNotExist(name) if queue is None else _declared(queue)
