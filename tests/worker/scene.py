@@ -33,11 +33,11 @@ def until(true: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) ->
 class WorkerUnderTest:
     """`oncemq worker` as a process."""
 
-    def __init__(self, log: Path, env: dict[str, str], *options: str) -> None:
+    def __init__(self, log: Path, env: dict[str, str], *options: str, command: str = "worker") -> None:
         self.log = log
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [str(COMMAND), "worker", "tests.worker.apps.orders:app", "--log-level", "debug", *options],
+                [str(COMMAND), command, "tests.worker.apps.orders:app", "--log-level", "debug", *options],
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
@@ -106,7 +106,9 @@ class Scene:
         """Until the last worker has been given a message."""
         until(lambda: "message.delivered" in self.workers[-1].log.read_text(), "the message comes again")
 
-    def worker(self, *options: str, step: str = "", once: bool = True, **env: str) -> WorkerUnderTest:
+    def worker(
+        self, *options: str, step: str = "", once: bool = True, command: str = "worker", **env: str
+    ) -> WorkerUnderTest:
         """Start one; `step` arms it, for one process of the scene."""
         given = environment(
             TEST_BROKER=self.broker,
@@ -118,7 +120,7 @@ class Scene:
             **({"ONCEMQ_STEP_ONCE": str(self.folder / f"once-{len(self.workers)}")} if once else {}),
             **env,
         )
-        worker = WorkerUnderTest(self.folder / f"worker-{len(self.workers)}.log", given, *options)
+        worker = WorkerUnderTest(self.folder / f"worker-{len(self.workers)}.log", given, *options, command=command)
         self.workers.append(worker)
         worker.wait_ready()
         return worker

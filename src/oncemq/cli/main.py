@@ -18,6 +18,7 @@ class Subcommands(click.Group):
         "vhosts": "oncemq.cli.vhosts",
         "permissions": "oncemq.cli.permissions",
         "worker": "oncemq.cli.worker",
+        "relay": "oncemq.cli.relay",
     }
 
     def list_commands(self, context: click.Context) -> list[str]:

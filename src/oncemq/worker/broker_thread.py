@@ -39,12 +39,14 @@ class BrokerThread:
         deliver: Callable[[Delivery], None],
         link_lost: Callable[[Link], None],
         overdue: Callable[[], Work | None],
+        beat: Callable[[], None],
     ) -> None:
         self._open_link = open_link
         self._subscriptions = subscriptions
         self._deliver = deliver
         self._link_lost = link_lost
         self._overdue = overdue
+        self._beat = beat
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="oncemq-broker", daemon=True)
         self._link: Link | None = None
@@ -145,6 +147,7 @@ class BrokerThread:
         more."""
         while True:
             await asyncio.sleep(WATCH_S)
+            self._beat()
             work = self._overdue()
             if work is not None:
                 self._log.critical("handler.over_time_limit", message=str(work), limit_s=work.consumer.time_limit_s)

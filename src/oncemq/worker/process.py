@@ -17,6 +17,7 @@ from oncemq.worker.brokers.link import Link, Published, Subscription
 from oncemq.worker.consumer import Consumer
 from oncemq.worker.databases.database import run_here
 from oncemq.worker.handling import Handling
+from oncemq.worker.heartbeat import READY, Heartbeat
 from oncemq.worker.lanes.backlog import Backlog
 from oncemq.worker.lanes.gate import Gate
 from oncemq.worker.lanes.lane import Lane
@@ -47,6 +48,7 @@ class WorkerProcess:
         self._database = app.database
         self._concurrency = self._database.writers_max or concurrency
         self._engine = self._database.engine(self._concurrency)
+        self._heartbeat = Heartbeat()
         self._time_limit = TimeLimit()
         self._middleware: Sequence[Middleware] = [
             Logs(),
@@ -57,7 +59,12 @@ class WorkerProcess:
         ]
         self._consumers = {each.queue: each for each in app.consumers} if consume else {}
         self._broker = BrokerThread(
-            app.open_link, self._subscriptions(), self._offer, self._link_lost, self._time_limit.overdue
+            app.open_link,
+            self._subscriptions(),
+            self._offer,
+            self._link_lost,
+            self._time_limit.overdue,
+            self._heartbeat.beat,
         )
         self._relay = Relay(app.name, self._database, self._engine, self._publish)
         self._gate = Gate()
@@ -86,6 +93,11 @@ class WorkerProcess:
     def wait_connected(self, timeout_s: float) -> bool:
         """Until the queues are there. False: not yet."""
         return self._broker.connected.wait(timeout_s)
+
+    def tell_ready(self) -> bool:
+        """To the supervisor. False: there is none."""
+        self._heartbeat.beat(READY)
+        return self._heartbeat.is_supervised
 
     def stop(self) -> None:
         """Stop receiving, keep extending, drain, give leases back."""
