@@ -20,9 +20,9 @@ def test_workers_that_die_are_started_again(scene: Scene) -> None:
     supervisor = scene.worker("--workers", "2")
     first = children(supervisor.process.pid)
     assert len(first) == 2
+    os.kill(first[0], signal.SIGKILL)
     for number in range(120):
         scene.send({"id": number, "does": "die" if number == 60 else "charge"})
-    os.kill(first[0], signal.SIGKILL)
     until(lambda: len(scene.inbox()) == 120 and scene.depth("-dead") == 1, "all are settled, the killer is dead")
     assert scene.rows("SELECT count(*), count(DISTINCT order_id) FROM charges") == [(119, 119)]
     until(lambda: len(children(supervisor.process.pid)) == 2, "two run again")
