@@ -5,6 +5,7 @@ would be the slowest part of a load; what is rare with pamqp.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -128,6 +129,7 @@ def get(channel: int, queue: str, no_ack: bool = False) -> bytes:
     return frame_of(METHOD, channel, b"\x00\x3c\x00\x46\x00\x00" + short(queue) + bytes((no_ack,)))
 
 
+@cache
 def handshake(heartbeat_seconds: int = 0) -> bytes:
     """All that a client says to open a connection, without waiting for what it is asked."""
     login = commands.Connection.StartOk({}, "PLAIN", "\0guest\0guest", "en_US")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import cache
 
 from pamqp import commands
 
@@ -23,6 +24,24 @@ DELAYS_MS = (300, 1_500, 4_000)
 BACKLOG_MAX = 40
 OTHERS_MAX = 4
 VISIBILITIES_MS = (300, 2_000, 60_000)
+
+
+@cache
+def declarations(channel: int) -> list[tuple[bytes, int]]:
+    """What declares everything, and what it is answered with."""
+    asked: list[tuple[object, int]] = [
+        (commands.Exchange.Declare(0, name, kind, durable=True, arguments=arguments), wire.EXCHANGE_DECLARE_OK)
+        for name, (kind, arguments) in EXCHANGES.items()
+    ]
+    asked += [
+        (commands.Queue.Declare(0, name, durable=traits.durable, arguments=traits.arguments), wire.QUEUE_DECLARE_OK)
+        for name, traits in QUEUES.items()
+    ]
+    asked += [
+        (commands.Queue.Bind(0, queue, exchange, routing_key), wire.QUEUE_BIND_OK)
+        for exchange, queue, routing_key in BINDINGS
+    ]
+    return [(wire.method(channel, each), answer) for each, answer in asked]
 
 
 class AmqpWorkload:
@@ -118,18 +137,7 @@ class AmqpWorkload:
         client = self.connect()
         self.clients.append(client)
         channel = client.open_channel(1, CONFIRM)
-        asked: list[tuple[object, int]] = [
-            (commands.Exchange.Declare(0, name, kind, durable=True, arguments=arguments), wire.EXCHANGE_DECLARE_OK)
-            for name, (kind, arguments) in EXCHANGES.items()
-        ]
-        asked += [
-            (commands.Queue.Declare(0, name, durable=traits.durable, arguments=traits.arguments), wire.QUEUE_DECLARE_OK)
-            for name, traits in QUEUES.items()
-        ]
-        asked += [
-            (commands.Queue.Bind(0, queue, exchange, routing_key), wire.QUEUE_BIND_OK)
-            for exchange, queue, routing_key in BINDINGS
-        ]
+        asked = declarations(channel.number)
         self.unanswered_declarations = len(asked)
         for method, answer in asked:
             client.ask(channel, method, answer, then=self._declared)

@@ -253,7 +253,8 @@ class Simulation:
         host: Host | None = recovered.machine.state.hosts.get("/")
         entries = entries_of(recovered.machine.state, recovered.journal)
         amqp = [found for found in entries if found.content.kind == CONTENT_AMQP]
-        check_survivors(self.ledger, [found for found in entries if found not in amqp], host, self.clock_ms)
+        sqs = [found for found in entries if found.content.kind != CONTENT_AMQP]
+        check_survivors(self.ledger, sqs, host, self.clock_ms)
         check_amqp_survivors(self.amqp_ledger, amqp, host, self.clock_ms)
         self._check_shadow(recovered.machine.state, number)
         if self.dice.random() < 0.3:
