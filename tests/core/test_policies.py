@@ -289,6 +289,24 @@ def test_they_are_listed() -> None:
         assert amqp.ask(commands.ListPolicies("/", operator)) == Policies([found])
 
 
+def test_what_is_transient_is_governed_as_long_as_it_lives() -> None:
+    amqp = Amqp()
+    amqp.declare("q-transient", durable=False)
+    amqp.exchange("q-exchange", "direct", durable=False)
+    amqp.queue_for("lost", "amq.fanout")
+    put(amqp, "p", max_length=2, alternate_exchange="amq.fanout")
+    amqp.publish("a", "b", "c", key="q-transient")
+    assert amqp.drain("q-transient") == ["b", "c"]
+    assert amqp.routed("q-exchange") == ["lost"]
+    amqp.check()
+    amqp.restart()
+    amqp.declare("q-transient", durable=False)
+    assert settings(amqp, "q-transient").maximum_length == 2
+    clear(amqp, "p")
+    assert settings(amqp, "q-transient").maximum_length is None
+    amqp.check()
+
+
 # What cannot be -------------------------------------------------------------------------------------------------
 
 

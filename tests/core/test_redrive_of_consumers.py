@@ -156,3 +156,13 @@ def test_what_is_moved_lives_as_long_as_its_new_queue_says(restarted: bool) -> N
     amqp.driver.advance(1_100)
     assert amqp.driver.counts("hasty") == (0, 0, 0)
     amqp.check()
+
+
+def test_a_transient_message_goes_to_a_durable_queue_too() -> None:
+    amqp = with_limit(1, durable=False)
+    amqp.publish("a", persistent=False)
+    amqp.requeue(one(amqp))
+    assert (amqp.get(), amqp.driver.counts("dead")) == (None, (1, 0, 0))
+    amqp.check()
+    amqp.restart()
+    assert amqp.drain("dead") == ["a"]
