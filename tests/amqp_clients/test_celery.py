@@ -1,8 +1,10 @@
-"""Celery with a real worker and results over rpc://: retries, an ETA, priorities, groups, chains, control messages."""
+"""Celery with a real worker: retries, an ETA, priorities, groups, chains, control messages over rpc://; chords."""
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ TASKS = """
 import os
 from celery import Celery
 
-app = Celery("tasks", broker=os.environ["BROKER"], backend="rpc://")
+app = Celery("tasks", broker=os.environ["BROKER"], backend=os.environ["RESULTS"])
 app.conf.task_queue_max_priority = 5
 app.conf.broker_connection_retry_on_startup = True
+app.conf.task_default_queue = __name__
 
 
 @app.task
@@ -30,27 +33,47 @@ def stubborn(self):
     if self.request.retries < 2:
         raise self.retry(countdown=0)
     return self.request.retries
+
+
+@app.task
+def total(numbers):
+    return sum(numbers)
 """
+
+
+@contextmanager
+def working(server: ServerProcess, folder: Path, results: str) -> Iterator[Any]:
+    """A module of tasks, with a worker that runs."""
+    name = f"shop_{folder.name.replace('-', '_')}"
+    (folder / f"{name}.py").write_text(TASKS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BROKER", f"amqp://guest:guest@127.0.0.1:{server.amqp_port}//")
+        patch.setenv("RESULTS", results)
+        patch.syspath_prepend(str(folder))
+        command = [sys.executable, "-m", "celery", "-A", name, "worker", "-n", f"{name}@%h", "-P", "threads", "-c", "2"]
+        with (folder / "worker.log").open("wb") as log:
+            worker = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        try:
+            yield importlib.import_module(name)
+        finally:
+            worker.terminate()
+            worker.wait(20)
 
 
 @pytest.fixture(scope="module")
 def tasks(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The module of tasks, with a worker that runs."""
-    folder: Path = tmp_path_factory.mktemp("celery")
-    (folder / "shop_tasks.py").write_text(TASKS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BROKER", f"amqp://guest:guest@127.0.0.1:{server.amqp_port}//")
-        patch.syspath_prepend(str(folder))
-        command = [sys.executable, "-m", "celery", "-A", "shop_tasks", "worker", "-P", "threads", "-c", "2"]
-        with (folder / "worker.log").open("wb") as log:
-            worker = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-        try:
-            import shop_tasks  # type: ignore[import-not-found]
+    """Results over rpc://."""
+    with working(server, tmp_path_factory.mktemp("celery"), "rpc://") as found:
+        yield found
 
-            yield shop_tasks
-        finally:
-            worker.terminate()
-            worker.wait(20)
+
+@pytest.fixture(scope="module")
+def chording_tasks(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Results in files: rpc:// does not do chords."""
+    folder = tmp_path_factory.mktemp("chords")
+    (folder / "results").mkdir()
+    with working(server, folder, f"file://{folder}/results") as found:
+        yield found
 
 
 def test_results_come_back(tasks: Any) -> None:
@@ -72,7 +95,14 @@ def test_groups_and_chains(tasks: Any) -> None:
     assert celery.chain(tasks.add.s(1, 1), tasks.add.s(10)).apply_async().get(timeout=20) == 12
 
 
+def test_chords(chording_tasks: Any) -> None:
+    tasks = chording_tasks
+    header = [tasks.add.s(number, number) for number in range(5)]
+    assert celery.chord(header)(tasks.total.s()).get(timeout=60) == 20
+
+
 def test_control_messages(tasks: Any) -> None:
     tasks.add.delay(1, 1).get(timeout=20)
-    (answer,) = tasks.app.control.ping(timeout=3)
-    assert list(answer.values()) == [{"ok": "pong"}]
+    answers = tasks.app.control.ping(timeout=3)
+    assert answers
+    assert all(list(answer.values()) == [{"ok": "pong"}] for answer in answers)

@@ -40,7 +40,7 @@ class Talk:
         connections = Connections(server.runtime.now_ms)
         self.connection = AmqpConnection(connections, server.engine, door_of(server.engine))
         self.connection.connection_made(MemoryTransport(self._tell))  # type: ignore[arg-type]
-        self.connection.amqp.on_bug = self._met  # type: ignore[attr-defined]
+        self.connection.amqp.on_bug = self._met
 
     def _tell(self, data: bytes) -> None:
         self.told += data
@@ -89,14 +89,14 @@ def serves(server: Server) -> None:
 def publish(exchange: str, key: str, body: bytes, channel: int = 1, **properties: Any) -> bytes:
     """basic.publish with its content."""
     said = header.ContentHeader(0, len(body), commands.Basic.Properties(**properties))
-    parts = [commands.Basic.Publish(exchange=exchange, routing_key=key), said, bodies.ContentBody(body)]
+    parts: list[Any] = [commands.Basic.Publish(exchange=exchange, routing_key=key), said, bodies.ContentBody(body)]
     return b"".join(frame.marshal(part, channel) for part in parts)
 
 
 _channels = st.integers(0, CHANNELS + 1)
 _names = st.sampled_from(["", "a", "b", "amq.direct", "amq.headers", "amq.rabbitmq.reply-to"])
 _any_method = st.sampled_from(sorted(METHODS)).flatmap(samples.methods)
-_likely = st.one_of(
+_likely: st.SearchStrategy[Any] = st.one_of(
     st.builds(commands.Queue.Declare, queue=_names, passive=st.booleans(), exclusive=st.booleans()),
     st.builds(commands.Queue.Bind, queue=_names, exchange=_names),
     st.builds(commands.Queue.Delete, queue=_names, if_unused=st.booleans(), if_empty=st.booleans()),
@@ -201,7 +201,7 @@ def refused(data: bytes) -> tuple[int, str]:
     assert isinstance(close, commands.Connection.Close)
     assert connection.feed(data) == []
     assert heard(connection) == []
-    return close.reply_code, close.reply_text
+    return int(close.reply_code or 0), close.reply_text
 
 
 def test_tables_nested_a_thousand_deep() -> None:
