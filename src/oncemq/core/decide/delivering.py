@@ -4,7 +4,7 @@ Consumers of the highest priority that have room are served in turn, one message
 messages (prefetch) and bytes: what was sent to a connection and is not written yet, see `Outlet`.
 """
 
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 from oncemq.core import routed_commands as commands
@@ -41,17 +41,19 @@ def deliver(turn: Turn, host: Host, queue: Queue) -> None:
 
 
 def _with_room(queue: Queue) -> list[Consumer]:
-    """Who is served next: consumers of the same kind, the next one first."""
+    """Who is served next: consumers of the highest priority that have room, the next one first, no more than there are
+    messages.
+    """
     consumers = queue.consumers
     if queue.settings.single_active_consumer:
         consumers = [_active(queue)]
-    free = [consumer for consumer in consumers if consumer.room > 0]
-    if len(free) < 2:
-        return free
-    highest = max(consumer.priority for consumer in free)
-    free = [consumer for consumer in free if consumer.priority == highest]
     # What follows in a FIFO group may go only as `peek` says it when its first is held.
-    return free[:1] if queue.fifo else free
+    wanted = 1 if queue.fifo else queue.ready
+    priority = consumers[0].priority
+    if any(consumer.priority != priority for consumer in consumers):
+        priority = max((consumer.priority for consumer in consumers if consumer.room > 0), default=0)
+        consumers = [consumer for consumer in consumers if consumer.priority == priority]
+    return list(islice((consumer for consumer in consumers if consumer.room > 0), wanted))
 
 
 def _active(queue: Queue) -> Consumer:
@@ -119,7 +121,10 @@ def _send(turn: Turn, consumer: Consumer, deliveries: Deliveries) -> None:
 
 def _move_back(queue: Queue, served: list[Consumer], count: int) -> None:
     """`count` messages were given to these in turn: who would have been next stays in front."""
-    if len(queue.consumers) > 1:
+    if len(served) == 1:
+        queue.consumers.remove(served[0])
+        queue.consumers.append(served[0])
+    else:
         following = count % len(served)
         last = served[:following] if count < len(served) else served[following:] + served[:following]
         moved = dict.fromkeys(last)
