@@ -279,7 +279,8 @@ class AmqpLedger:
         self.unanswered.remove(transaction)
         self.never(transaction.messages)
         for hold, _ in transaction.settled:
-            hold.copy.may_be_gone = hold.copy.rejected = False
+            hold.copy.may_be_gone = False
+            hold.copy.rejected = hold.copy.rejected and hold.dead  # what is dead was rejected before
         self.hits["AMQP: transactions refused whole"] += 1
 
     def rolled_back(self, transaction: Transaction) -> None:
