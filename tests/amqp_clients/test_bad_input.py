@@ -295,3 +295,22 @@ def memory_bytes(server: ServerProcess) -> int:
     """What the server's process holds in memory."""
     with open(f"/proc/{server.process_id}/statm") as found:
         return int(found.read().split()[1]) * 4096
+
+
+def test_a_client_that_never_acknowledges_holds_what_it_may_and_harms_nobody(server: ServerProcess, name: str) -> None:
+    with connect(server) as connection, Wire(server).open() as wire:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.queue_declare(name)
+        wire.method(1, commands.Basic.Qos(0, 10, False))
+        wire.method(1, commands.Basic.Consume(queue=name, consumer_tag="idle"))
+        wire.until(commands.Basic.ConsumeOk)
+        for number in range(30):
+            channel.basic_publish("", name, b"%d" % number)
+        for _ in range(10):
+            wire.until(commands.Basic.Deliver)
+        assert counts(channel, name) == (20, 1)
+        assert [get(channel, name, auto_ack=True)[2] for _ in range(20)] == [b"%d" % number for number in range(10, 30)]
+        wire.socket.close()
+        assert [get(channel, name, auto_ack=True)[2] for _ in range(10)] == [b"%d" % number for number in range(10)]
+        channel.queue_delete(name)
