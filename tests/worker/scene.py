@@ -96,6 +96,17 @@ class Scene:
         tables.create(self.engine)
         self.reconnect()
 
+    def environment(self, **more: str) -> dict[str, str]:
+        """Of a process that runs the scene's application."""
+        return environment(
+            TEST_BROKER=self.broker,
+            TEST_DATABASE=self.database,
+            TEST_QUEUE=self.queue,
+            TEST_RUNS=str(self.runs),
+            PYTHONPATH=str(Path.cwd()),
+            **more,
+        )
+
     def reconnect(self) -> None:
         """A connection to the broker, the first or after the broker was started again."""
         self._connection = pika.BlockingConnection(pika.URLParameters(self.amqp))
@@ -110,16 +121,9 @@ class Scene:
         self, *options: str, step: str = "", once: bool = True, command: str = "worker", **env: str
     ) -> WorkerUnderTest:
         """Start one; `step` arms it, for one process of the scene."""
-        given = environment(
-            TEST_BROKER=self.broker,
-            TEST_DATABASE=self.database,
-            TEST_QUEUE=self.queue,
-            TEST_RUNS=str(self.runs),
-            ONCEMQ_STEP=step,
-            PYTHONPATH=str(Path.cwd()),
-            **({"ONCEMQ_STEP_ONCE": str(self.folder / f"once-{len(self.workers)}")} if once else {}),
-            **env,
-        )
+        given = self.environment(**env) | {"ONCEMQ_STEP": step}
+        if once:
+            given["ONCEMQ_STEP_ONCE"] = str(self.folder / f"once-{len(self.workers)}")
         worker = WorkerUnderTest(self.folder / f"worker-{len(self.workers)}.log", given, *options, command=command)
         self.workers.append(worker)
         worker.wait_ready()

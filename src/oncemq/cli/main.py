@@ -19,6 +19,7 @@ class Subcommands(click.Group):
         "permissions": "oncemq.cli.permissions",
         "worker": "oncemq.cli.worker",
         "relay": "oncemq.cli.relay",
+        "dead-letters": "oncemq.cli.dead_letters",
     }
 
     def list_commands(self, context: click.Context) -> list[str]:

@@ -103,12 +103,6 @@ def reopen(connection: Connection, consumer: str, message_id: str) -> bool:
     return connection.execute(changed).rowcount == 1
 
 
-def forget(connection: Connection, before_ms: int) -> int:
-    """Drop rows that were settled before a time. How many."""
-    settled = INBOX.c.state.in_([DONE, DEAD]) & (INBOX.c.changed_at_ms < before_ms)
-    return connection.execute(sa.delete(INBOX).where(settled)).rowcount
-
-
 def next_fence(connection: Connection, consumer: str) -> int:
     """A number greater than any that this consumer was given. To be committed before it is used."""
     insert = _insert(connection, FENCE).values(consumer=consumer, number=1)

@@ -5,6 +5,7 @@ import asyncio
 import os
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -81,6 +82,8 @@ def after(order: Order) -> None:
             assert not re.fullmatch(r"(x|x)*y", "x" * int(os.environ["TEST_REGEX"]))
         case "fail-late":
             raise ValueError("after the effects")
+        case "reject-until-file" if not Path(os.environ["TEST_RUNS"]).with_name("good").exists():
+            raise Reject("a bad order")
         case "reject":
             raise Reject("a bad order")
         case "skip":

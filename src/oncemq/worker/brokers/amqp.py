@@ -9,6 +9,7 @@ single messages would wait behind the head; delays are rounded up to doublings o
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Sequence
 from typing import Any, Final
 from uuid import uuid4
@@ -44,6 +45,7 @@ RETRY_STEPS_MAX: Final = 20
 CONFIRM_S: Final = 30.0
 """A publish that is not confirmed by then is not known: the connection is given up."""
 PERSISTENT: Final = 2
+CLOSE_S: Final = 5.0
 _LOST: Final = (AMQPError, ConnectionError, OSError, RuntimeError, asyncio.CancelledError)
 
 
@@ -118,8 +120,13 @@ class AmqpLink(Link):
         return list(await asyncio.gather(*answers))
 
     async def close(self) -> None:
-        if self._connection is not None and not self._connection.is_closed:
-            await self._connection.close()
+        """What was written before is heard by the broker first: an answer to something after it says so."""
+        if self._connection is None or self._connection.is_closed:
+            return
+        if self._consuming is not None and not self._consuming.is_closed:
+            with contextlib.suppress(*_LOST, TimeoutError):
+                await self._consuming.basic_qos(prefetch_count=self._prefetch, timeout=CLOSE_S)
+        await self._connection.close()
 
     def _ended(self, _: "asyncio.Future[Any]") -> None:
         self._gone.set()

@@ -34,8 +34,10 @@ from oncemq.worker.steps import reach
 HEADERS: Final = "x-oncemq-headers"
 BODY_CODING: Final = "oncemq.body"
 BATCH_MAX: Final = 10
-WAIT_S: Final = 5
+WAIT_S: Final = 2
 """A long poll. It cannot be broken off, so it is not longer than a shutdown may last."""
+READ_S: Final = 10
+"""What an answer may take beyond its waiting."""
 FULL_S: Final = 0.02
 """How soon a consumer that holds its prefetch looks again."""
 LEASE_MAX_S: Final = 43_200
@@ -57,6 +59,7 @@ class SqsLink(Link):
         self._lease_s: dict[str, int] = {}
         self._prefetch: dict[str, int] = {}
         self._stopped = threading.Event()
+        self._receiving: list[threading.Thread] = []
         self._gone = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -81,10 +84,16 @@ class SqsLink(Link):
             self._lease_s[each.queue] = min(LEASE_MAX_S, max(1, math.ceil(each.lease_ms / 1_000)))
             self._prefetch[each.queue] = each.prefetch
             given = (each.queue, await self._url(each.queue), deliver, stopped)
-            threading.Thread(target=self._receive, args=given, name="oncemq-receive", daemon=True).start()
+            receiving = threading.Thread(target=self._receive, args=given, name="oncemq-receive", daemon=True)
+            receiving.start()
+            self._receiving.append(receiving)
 
     async def cancel(self) -> None:
+        """Waits for the long polls that are under way: what they bring is given back."""
         self._stopped.set()
+        receiving, self._receiving = self._receiving, []
+        for thread in receiving:
+            await asyncio.to_thread(thread.join, WAIT_S + READ_S)
 
     async def extend(self) -> None:
         for queue, held in list(self._held.items()):
@@ -122,7 +131,7 @@ class SqsLink(Link):
         return [answers[id(message)] for message in messages]
 
     async def close(self) -> None:
-        self._stopped.set()
+        await self.cancel()
         with contextlib.suppress(BrokerAway):
             for queue, held in self._held.items():
                 await self._change(queue, [(receipt, 0) for receipt in list(held)])
@@ -233,7 +242,7 @@ def _client(url: str) -> Any:
         given |= {"aws_access_key_id": parts.username, "aws_secret_access_key": parts.password}
     limits = Config(
         connect_timeout=5,
-        read_timeout=WAIT_S + 10,
+        read_timeout=WAIT_S + READ_S,
         retries={"total_max_attempts": 2, "mode": "standard"},
         max_pool_connections=THREADS + 16,
     )
