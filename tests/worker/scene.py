@@ -92,7 +92,7 @@ class Scene:
         self.workers: list[WorkerUnderTest] = []
         self._numbers = itertools.count(1)
         self._dead: dict[str | None, tuple[bytes, Any]] = {}
-        self.engine = sa.create_engine(database)
+        self.engine = sa.create_engine(database, pool_pre_ping=True)
         tables.create(self.engine)
         self.reconnect()
 
@@ -153,6 +153,11 @@ class Scene:
         """What a query finds now."""
         with self.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(sa.text(sql))]
+
+    def change(self, sql: str) -> None:
+        """Run a statement, in a transaction of its own."""
+        with self.engine.begin() as connection:
+            connection.execute(sa.text(sql))
 
     def charges(self, order_id: int = 1) -> int:
         """How often an order was charged."""
@@ -229,6 +234,14 @@ class Scene:
         with contextlib.suppress(Exception):
             self._connection.close()
         self.engine.dispose()
+
+
+def settled_once(scene: Scene, kind: str = "") -> None:
+    """Order 1 has one charge and one invoice, however many runs; nothing is left anywhere."""
+    until(lambda: scene.run_lines("invoice 1"), "the invoice")
+    until(lambda: scene.depth(kind) == 0 and scene.unsent() == 0, "nothing is left")
+    assert scene.charges() == 1
+    assert len(set(scene.run_lines("invoice 1"))) == 1, "one invoice, of one message id"
 
 
 @contextlib.contextmanager

@@ -1,24 +1,19 @@
 """Each row of EXACTLY_ONCE.md's table, made to happen with a real kill or a real pause at a named step.
 
-OnceMQ's AMQP door and SQLite. `test_switches.py` switches the protections off and sees these fail.
+OnceMQ's AMQP door, on each database. What is PostgreSQL's alone is in `test_postgres.py`.
+`test_switches.py` switches the protections off and sees these fail.
 """
 
-import sqlite3
+from contextlib import AbstractContextManager
 
 import pytest
 
-from tests.worker.scene import Scene, until
+from tests.worker.conftest import ON_EACH_DATABASE
+from tests.worker.scene import Scene, settled_once, until
 from tools.server_process import ServerProcess
 
+pytestmark = ON_EACH_DATABASE
 KINDS = pytest.mark.parametrize("kind", ["", "-async"], ids=["sync", "async"])
-
-
-def settled_once(scene: Scene, kind: str = "") -> None:
-    """Order 1 has one charge and one invoice, however many runs; nothing is left anywhere."""
-    until(lambda: scene.run_lines("invoice 1"), "the invoice")
-    until(lambda: scene.depth(kind) == 0 and scene.unsent() == 0, "nothing is left")
-    assert scene.charges() == 1
-    assert len(set(scene.run_lines("invoice 1"))) == 1, "one invoice, of one message id"
 
 
 @KINDS
@@ -90,7 +85,7 @@ def test_poison_message_kills_its_process(scene: Scene) -> None:
         until(lambda worker=worker: worker.process.poll() is not None or scene.depth("-dead"), "killed, or dead")  # type: ignore[misc]
         if worker.process.poll() is None:
             break
-    until(lambda: len(scene.inbox()) == 60, "all are settled")
+    until(lambda: len(scene.inbox()) == 60 and "open" not in dict(scene.inbox()), "all are settled")
     assert scene.rows("SELECT count(*), count(DISTINCT order_id) FROM charges") == [(59, 59)]
     assert [state for state, _ in scene.inbox()].count("dead") == 1
     assert b'"id":30' in scene.dead()[0][0]
@@ -163,16 +158,12 @@ def test_the_brokers_deduplication_does_not_swallow_a_retry(scene: Scene) -> Non
     assert [line.split()[1] for line in scene.run_lines("1 ")] == ["1", "2"]
 
 
-def test_database_away_costs_no_attempt(scene: Scene) -> None:
-    """Somebody holds its write lock for longer than the worker waits for it."""
-    scene.database += "?timeout=0.3"
+def test_database_away_costs_no_attempt(scene: Scene, database_away: AbstractContextManager[None]) -> None:
     worker = scene.worker()
-    with sqlite3.connect(scene.folder / "orders.db", isolation_level=None) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with database_away:
         for number in range(5):
             scene.send({"id": number, "does": "fail" if number == 3 else "charge"})
         until(lambda: scene.logged("database.still_away") > 1, "it waits")
-        other.execute("ROLLBACK")
     until(lambda: len(scene.inbox()) == 5, "all are settled")
     until(lambda: scene.depth("-dead") == 1, "and the one that fails is dead")
     assert scene.rows("SELECT count(*), count(DISTINCT order_id) FROM charges") == [(4, 4)]

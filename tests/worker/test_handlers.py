@@ -1,9 +1,12 @@
-"""What becomes of a message by what its handler does. One worker for all; OnceMQ's AMQP door and SQLite."""
+"""What becomes of a message by what its handler does. One worker for all; OnceMQ's AMQP door, on each
+database."""
 
 import pytest
 
+from tests.worker.conftest import ON_EACH_DATABASE
 from tests.worker.scene import Scene, until
 
+pytestmark = ON_EACH_DATABASE
 KINDS = pytest.mark.parametrize("kind", ["", "-async"], ids=["sync", "async"])
 
 
@@ -93,9 +96,10 @@ def test_handler_commits_rolls_back_or_closes_the_session_itself(shop: Scene, do
     assert shop.charges(order["id"]) == 0
 
 
-def test_handler_commits_through_the_driver(shop: Scene) -> None:
+@pytest.mark.parametrize("does", ["driver-commit", "driver-commit-fail"])
+def test_handler_commits_through_the_driver(shop: Scene, does: str) -> None:
     """Its effects cannot be undone; it is loud, and it does not run again."""
-    order = shop.order("driver-commit")
+    order = shop.order(does)
     sent = shop.send(order)
     assert "committed its transaction by itself" in shop.dead_letter(sent)[1].headers["x-oncemq-reason"]
     assert shop.runs_of(order) == 1
@@ -104,7 +108,7 @@ def test_handler_commits_through_the_driver(shop: Scene) -> None:
 def test_handler_swallows_a_database_error(shop: Scene) -> None:
     order = shop.order("swallow")
     sent = shop.send(order)
-    assert "rolled back under the handler" in shop.dead_letter(sent)[1].headers["x-oncemq-stack"]
+    assert "TransactionLost" in shop.dead_letter(sent)[1].headers["x-oncemq-exception"]
     shop.wait_state(sent, "dead", 2)
     assert (shop.charges(order["id"]), shop.runs_of(order)) == (0, 3), "each run was a failed attempt"
 

@@ -1,7 +1,10 @@
 """The protections switched off, one by one: the same kills then do harm. Else the tests beside this would prove
 nothing."""
 
+from tests.worker.conftest import ON_EACH_DATABASE
 from tests.worker.scene import Scene, until
+
+pytestmark = ON_EACH_DATABASE
 
 
 def test_without_the_inbox_a_kill_before_the_ack_charges_twice(scene: Scene) -> None:

@@ -62,6 +62,8 @@ Steps = Generator[Call, None, Handled]
 
 RERUNS_MAX: Final = 10
 """Of a transaction that the database ended for another one's sake."""
+BUSY_AFTER_S: Final = 1.0
+"""When a message is given back because another transaction holds its row."""
 
 
 class DatabaseAway(Exception):
@@ -207,7 +209,7 @@ class Handling:
 
     def _call_batch(self, works: Sequence[Work], opened: Any, session: HandlerSession) -> Generator[Call, None, None]:
         """Raises _BatchFailed, and what is the database's."""
-        token = self.database.token(session.connection())
+        token = self.database.token(session.connection(), works[0].consumer.time_limit_s)
         context = self._context(works[0])
         context.batch = tuple(self._context(work) for work in works)
         failure = yield from self._call(Call(works, [work.body for work in works], opened, context))
@@ -232,7 +234,7 @@ class Handling:
             if known is not None:
                 Session.commit(session)
                 return known
-            token = self.database.token(session.connection())
+            token = self.database.token(session.connection(), work.consumer.time_limit_s)
             context = self._context(work)
             body = work.body
             if work.consumer.is_batch:
@@ -245,7 +247,7 @@ class Handling:
                 return Done()
         finally:
             _close(session)
-        return self._failed(connection, work, failure)
+        return self._failed(connection, work, failure, token)
 
     def _claim(self, session: HandlerSession, work: Work) -> Known | None:
         connection = session.connection()
@@ -307,14 +309,14 @@ class Handling:
             raise _Ended(work, str(error)) from error
         return None
 
-    def _failed(self, connection: Connection, work: Work, error: Exception) -> Decision:
+    def _failed(self, connection: Connection, work: Work, error: Exception, token: Any) -> Decision:
         """Its effects are undone; what is decided is written instead."""
         if self.database.trouble(error) is not Trouble.HANDLER:
             raise error
         if not self.database.savepoints:
             connection.rollback()
             connection.begin()
-        elif self.database.health(connection, None) is Health.ENDED:
+        if self.database.health(connection, token) is Health.ENDED:
             raise _Ended(work, f"{type(error).__name__}: {error}")
         return recording.record(connection, self.app, work, self.decide(work, error))
 
@@ -335,7 +337,9 @@ class Handling:
         if row is not None and row.state != "open":
             return Known(row.state)
         recording.take_back_attempt(connection, work)
-        return GiveBack(trouble.value if trouble is not Trouble.HANDLER else f"its group failed: {error}")
+        if trouble is Trouble.HANDLER:
+            return GiveBack(f"its group failed: {error}")
+        return GiveBack(trouble.value, BUSY_AFTER_S if trouble is Trouble.BUSY else 0.0)
 
     def _ended(self, connection: Connection, work: Work, error: "_Ended") -> Decision:
         """The handler ended its transaction. If by a commit its effects cannot be undone: it must not run again."""

@@ -78,8 +78,6 @@ class WorkerProcess:
 
     def start(self) -> None:
         """Check the database, then consume. Raises UnsafeDatabase, and what a database raises that is not there."""
-        longest_s = max((each.time_limit_s for each in self._consumers.values()), default=0.0)
-        self._database.set_limits(longest_s)
         self._database.prepare(self._engine)
         for is_async in {each.is_async for each in self._consumers.values()}:
             self._backlogs[is_async] = Backlog(self._database.group_max)

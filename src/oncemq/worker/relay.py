@@ -60,9 +60,12 @@ class Relay:
 
     def _run(self) -> None:
         while not self._is_closing:
-            with self._database.relay_lock(self._app) as is_ours:
-                while is_ours and not self._is_closing:
-                    self._turn()
+            try:
+                with self._database.relay_lock(self._app) as holds:
+                    while holds is not None and not self._is_closing and holds():
+                        self._turn()
+            except Exception as error:  # the lock's database is away
+                self._log.warning("relay.away", error=f"{type(error).__name__}: {error}")
             self._wait(LOCK_S)
 
     def _turn(self) -> None:

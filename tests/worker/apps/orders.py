@@ -109,6 +109,9 @@ def misuse(tx: Session, order: Order) -> None:
         case "driver-commit":
             driver: Any = tx.connection().connection.driver_connection
             driver.commit()
+        case "driver-commit-fail":
+            misuse(tx, msgspec.structs.replace(order, does="driver-commit"))
+            raise ValueError("after its own commit")
         case "swallow":
             swallow(tx)
         case "publish-outside":
@@ -118,10 +121,37 @@ def misuse(tx: Session, order: Order) -> None:
             time.sleep(60)
 
 
+def meet(order: Order) -> None:
+    """Wait until two orders are here."""
+    path = os.environ["TEST_RUNS"]
+    with open(path, "a") as file:
+        file.write(f"met {order.id}\n")
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        with open(path) as file:
+            if len({line for line in file if line.startswith("met ")}) >= 2:
+                return
+        time.sleep(0.01)
+
+
+def contend(tx: Session, order: Order) -> None:
+    """With another order that does the same at the same time."""
+    match order.does:
+        case "deadlock":
+            lock = sa.text("UPDATE tallies SET id = id WHERE id = :id")
+            tx.execute(lock, {"id": order.id})
+            meet(order)
+            tx.execute(lock, {"id": 3 - order.id})
+        case "write-skew":
+            tx.scalar(sa.select(sa.func.count()).select_from(Charge))
+            meet(order)
+
+
 def swallow(tx: Session) -> None:
     """Go on after a database error as if nothing had been."""
+    how = "INSERT OR ROLLBACK" if tx.connection().dialect.name == "sqlite" else "INSERT"
     try:
-        tx.execute(sa.text("INSERT OR ROLLBACK INTO tallies (id) VALUES (1), (1)"))
+        tx.execute(sa.text(f"{how} INTO tallies (id) VALUES (1), (1)"))
     except sa.exc.SQLAlchemyError:
         return
 
@@ -130,6 +160,7 @@ def swallow(tx: Session) -> None:
 def charge(order: Order, tx: Session, ctx: Context) -> None:
     """The sync handler."""
     before(order, ctx)
+    contend(tx, order)
     tx.add(Charge(order_id=order.id, amount=order.total, attempt=ctx.attempt))
     to = f"{QUEUE}-nowhere" if order.does == "publish-nowhere" else INVOICES
     ctx.publish(to, {"order_id": order.id}, ordering_key=f"order-{order.id}")

@@ -20,6 +20,9 @@ from oncemq.worker.schema import is_current, migrate
 READ_ONLY: Final = "oncemq_read_only"
 """An execution option: the transaction needs no lock to write."""
 
+Holds = Callable[[], bool]
+"""Whether the relay's lock is still held. It may wait for the database's answer."""
+
 Wait = Callable[[Callable[[], None]], None]
 """Runs something that blocks: directly on a thread, on another thread under an event loop."""
 
@@ -74,8 +77,9 @@ class Database(ABC):
         """What kind of error this is."""
 
     @abstractmethod
-    def token(self, connection: Connection) -> Any:
-        """What tells this transaction from any other, once it has written."""
+    def token(self, connection: Connection, handler_limit_s: float) -> Any:
+        """What tells this transaction from any other, once it has written. A handler of this time limit is about to
+        run in it."""
 
     @abstractmethod
     def health(self, connection: Connection, token: Any) -> Health:
@@ -88,16 +92,16 @@ class Database(ABC):
 
     @abstractmethod
     @contextmanager
-    def relay_lock(self, app: str) -> Iterator[bool]:
-        """True: this process is the one that publishes this application's outbox, until the end of the block or of
-        the process."""
+    def relay_lock(self, app: str) -> Iterator[Holds | None]:
+        """Not None: this process is the one that publishes this application's outbox, until the end of the block or
+        of the process, and while it is told so. Raises what a database raises that is away."""
 
     @abstractmethod
     def check(self, connection: Connection) -> None:
         """Raise UnsafeDatabase if a commit may be lost."""
 
-    def set_limits(self, handler_limit_s: float) -> None:  # noqa: B027
-        """The longest time that a handler has."""
+    def lock_schema(self, connection: Connection) -> None:  # noqa: B027
+        """Keep others from migrating until the end of the transaction, if `writing` does not."""
 
     def prepare(self, engine: Engine) -> None:
         """Check it and bring the tables to this version. What is so already waits for no writer."""
@@ -106,6 +110,7 @@ class Database(ABC):
             if is_current(connection):
                 return
         with self.writing(engine, run_here) as connection, connection.begin():
+            self.lock_schema(connection)
             migrate(connection)
 
     @contextmanager

@@ -11,9 +11,16 @@ class UnknownDatabase(Exception):
 
 
 def open_database(url: str) -> Database:
-    """`sqlite:///orders.db` (relative) or `sqlite:////var/lib/orders.db`."""
+    """`sqlite:///orders.db` (relative), `sqlite:////var/lib/orders.db`, `postgresql://user:password@host:5432/name`.
+
+    A driver is imported when its database is asked for: it is an extra of its own.
+    """
     parsed = make_url(url)
     kind = parsed.get_backend_name()
     if kind == "sqlite":
         return Sqlite(parsed)
-    raise UnknownDatabase(f"{parsed.drivername}: there is sqlite")
+    if kind == "postgresql":
+        from oncemq.worker.databases.postgres import Postgres
+
+        return Postgres(parsed)
+    raise UnknownDatabase(f"{parsed.drivername}: there are sqlite, postgresql")

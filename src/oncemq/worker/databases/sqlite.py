@@ -16,7 +16,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from oncemq.worker.databases.database import READ_ONLY, Database, Health, Trouble, UnsafeDatabase, Wait, is_disconnect
+from oncemq.worker.databases.database import (
+    READ_ONLY,
+    Database,
+    Health,
+    Holds,
+    Trouble,
+    UnsafeDatabase,
+    Wait,
+    is_disconnect,
+)
 from oncemq.worker.steps import ConnectionLost
 
 BUSY_TIMEOUT_MS: Final = 10_000
@@ -66,7 +75,7 @@ class Sqlite(Database):
             return Trouble.AWAY
         return Trouble.HANDLER
 
-    def token(self, connection: Connection) -> Any:
+    def token(self, connection: Connection, handler_limit_s: float) -> Any:
         """None: the message's savepoint is the token, since it cannot be released in another transaction."""
         return None
 
@@ -85,10 +94,10 @@ class Sqlite(Database):
             lock.close()
 
     @contextmanager
-    def relay_lock(self, app: str) -> Iterator[bool]:
+    def relay_lock(self, app: str) -> Iterator[Holds | None]:
         lock = _Lock(self._beside(f"relay-{app}"))
         try:
-            yield lock.try_take()
+            yield (lambda: True) if lock.try_take() else None
         finally:
             lock.close()
 
