@@ -80,7 +80,7 @@ def _halted(postgres: PostgresServer) -> Iterator[None]:
 def database_away(
     scene: Scene, database: str, request: pytest.FixtureRequest
 ) -> contextlib.AbstractContextManager[None]:
-    """While it is entered: PostgreSQL has ended its sessions; SQLite's write lock is held for longer than a worker waits for it."""
+    """While it is entered: PostgreSQL is halted; SQLite's write lock is held for longer than a worker waits for it."""
     if database == "postgres":
         return _halted(request.getfixturevalue("postgres"))
     scene.database += "?timeout=0.3"
