@@ -57,7 +57,7 @@ class PostgresServer:
     def start(self) -> None:
         """Start it, the first time or after `halt`; until it answers."""
         options = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-        program = [PROGRAMS / "postgres", "-D", self._folder / "data", "-p", str(self.port), *options]
+        program: list[str | Path] = [PROGRAMS / "postgres", "-D", self._folder / "data", "-p", str(self.port), *options]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._as_user, "--pdeathsig", "INT", *program], stdout=log, stderr=log, cwd=self._folder
