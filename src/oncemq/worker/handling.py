@@ -64,6 +64,7 @@ RERUNS_MAX: Final = 10
 """Of a transaction that the database ended for another one's sake."""
 BUSY_AFTER_S: Final = 1.0
 """When a message is given back because another transaction holds its row."""
+GROUP_FAILED_S: Final = 1.0
 
 
 class DatabaseAway(Exception):
@@ -337,8 +338,8 @@ class Handling:
         if row is not None and row.state != "open":
             return Known(row.state)
         recording.take_back_attempt(connection, work)
-        if trouble is Trouble.HANDLER:
-            return GiveBack(f"its group failed: {error}")
+        if trouble is Trouble.HANDLER:  # not this message's, or not known whose: not at once, or it would spin
+            return GiveBack(f"its group failed: {error}", GROUP_FAILED_S)
         return GiveBack(trouble.value, BUSY_AFTER_S if trouble is Trouble.BUSY else 0.0)
 
     def _ended(self, connection: Connection, work: Work, error: "_Ended") -> Decision:
