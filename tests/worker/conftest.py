@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.rabbitmq import RabbitMq, install
 from tests.worker.scene import Scene
 from tests.worker.scene import scene as open_scene
 from tools.postgres_server import PostgresServer
@@ -117,14 +118,27 @@ def own_scene(
         yield opened
 
 
-BROKERS = ("oncemq-amqp", "oncemq-sqs")
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMq]:
+    """Debian's."""
+    install()
+    with RabbitMq() as running:
+        yield running
+
+
+BROKERS = ("oncemq-amqp", "oncemq-sqs", "rabbitmq")
 
 
 @pytest.fixture(params=BROKERS)
 def each_scene(request: pytest.FixtureRequest, server: ServerProcess, tmp_path: Path) -> Iterator[Scene]:
-    """A scene on each broker, with SQLite."""
+    """A scene on each broker, with SQLite. RabbitMQ is started when it is first asked for; it has no leases, and hears
+    by a short heartbeat that a process sleeps."""
     broker = request.param
-    amqp = f"amqp://guest:guest@127.0.0.1:{server.amqp_port}/"
-    url = f"sqs://test:test@127.0.0.1:{server.port}/" if broker == "oncemq-sqs" else amqp
+    running = request.getfixturevalue("rabbitmq").port if broker == "rabbitmq" else server.amqp_port
+    amqp = url = f"amqp://guest:guest@127.0.0.1:{running}/"
+    if broker == "oncemq-sqs":
+        url = f"sqs://test:test@127.0.0.1:{server.port}/"
+    elif broker == "rabbitmq":
+        url += "?heartbeat=2"
     with open_scene(url, f"sqlite:///{tmp_path}/orders.db", tmp_path, amqp) as opened:
         yield opened
