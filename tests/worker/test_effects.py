@@ -9,7 +9,12 @@ from sqlalchemy.orm import Session
 
 from oncemq.worker import App
 from oncemq.worker.requests import OtherBody
+from tests.worker.conftest import ON_EACH_DATABASE, database_url
 from tests.worker.scene import Scene, until
+
+pytestmark = ON_EACH_DATABASE
+METADATA = sa.MetaData()
+sa.Table("orders", METADATA, sa.Column("number", sa.Integer, primary_key=True), sa.Column("body", sa.Text))
 
 
 def test_a_batch_has_one_transaction_and_an_inbox_row_each(scene: Scene) -> None:
@@ -62,13 +67,13 @@ def test_a_notification_that_fails_is_dead(scene: Scene) -> None:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> App:
+def shop(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> App:
     """An application whose broker is never spoken to, with its tables."""
-    app = App(broker="amqp://127.0.0.1:1", database=f"sqlite:///{tmp_path}/web.db", name="shop")
+    url = database_url(database, request, tmp_path)
+    app = App(broker="amqp://127.0.0.1:1", database=url, name="shop")
     engine = app.database.engine(4)
     app.database.prepare(engine)
-    with engine.begin() as connection:
-        connection.execute(sa.text("CREATE TABLE orders (number INTEGER PRIMARY KEY, body TEXT)"))
+    METADATA.create_all(engine)
     engine.dispose()
     return app
 
