@@ -68,6 +68,7 @@ def test_orders_loop_until_interrupted(running: ServerProcess) -> None:
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
+            preexec_fn=interruptible,
         )
         try:
             wait_for_orders(process, out.fileno())
@@ -84,6 +85,11 @@ def test_orders_loop_until_interrupted(running: ServerProcess) -> None:
     assert "DEMONSTRAÇÃO CONCLUÍDA" in printed
     assert "Erro" not in printed and "Traceback" not in printed and "Tem certeza" not in printed
     check_what_is_left(running, printed)
+
+
+def interruptible() -> None:
+    """Where a shell started the tests in the background, SIGINT is ignored, and so it would be in the program."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def wait_for_orders(process: "subprocess.Popen[bytes]", out: int) -> None:

@@ -55,6 +55,7 @@ class AmqpClient(threading.Thread):
         except BaseException as error:
             self.gate.fail(error)
         if self.wire is not None:
+            self.record.left()
             self.wire.close()
 
     def try_turn(self) -> None:

@@ -158,6 +158,13 @@ class AmqpRecord:
                 fact.held = 0
                 fact.failures += failed
 
+    def left(self) -> None:
+        """A client leaves a server that lives on. What was on its way to it fails without its having been seen."""
+        with self.lock:
+            for fact in self.facts.values():
+                if fact.queue == RETRY and not fact.dead:
+                    fact.failures += 1
+
     def ask_ack(self, facts: list[AmqpFact]) -> None:
         """They are about to be acknowledged."""
         with self.lock:
